@@ -1,0 +1,53 @@
+# How a library, a tool and a tablegen step are declared here.
+#
+# MLIR's headers dominate compile time: one precompiled header (cmake/Precompiled.h),
+# built once, serves every target.
+
+include(TableGen)
+include(AddLLVM)
+list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+include(AddMLIR)
+
+find_program(FETTLE_CCACHE ccache)
+if(FETTLE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${FETTLE_CCACHE})
+endif()
+
+set(FETTLE_SANITIZE "" CACHE STRING "sanitizers, as for -fsanitize=")
+
+# Everything is compiled with the same flags, or the precompiled header could not be shared.
+add_library(fettle_flags INTERFACE)
+target_include_directories(fettle_flags SYSTEM INTERFACE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS} ${LLD_INCLUDE_DIRS})
+target_include_directories(fettle_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+target_compile_options(fettle_flags INTERFACE -Wall -Wextra -Wno-unused-parameter -Werror=return-type -Werror=switch
+  -fno-semantic-interposition -ffp-contract=off)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  target_compile_options(fettle_flags INTERFACE -fpch-instantiate-templates "SHELL:-Xclang -fno-pch-timestamp")
+endif()
+if(FETTLE_SANITIZE)
+  target_compile_options(fettle_flags INTERFACE -fsanitize=${FETTLE_SANITIZE} -fno-sanitize=vptr -fno-omit-frame-pointer)
+  target_link_options(fettle_flags INTERFACE -fsanitize=${FETTLE_SANITIZE})
+endif()
+
+file(WRITE ${PROJECT_BINARY_DIR}/precompiled.cpp.in "")
+configure_file(${PROJECT_BINARY_DIR}/precompiled.cpp.in ${PROJECT_BINARY_DIR}/precompiled.cpp COPYONLY)
+add_library(fettle_precompiled STATIC ${PROJECT_BINARY_DIR}/precompiled.cpp)
+target_link_libraries(fettle_precompiled PRIVATE fettle_flags)
+target_precompile_headers(fettle_precompiled PRIVATE ${PROJECT_SOURCE_DIR}/cmake/Precompiled.h)
+
+# fettle_library(NAME sources... LINK libraries...)
+function(fettle_library name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE fettle_flags PUBLIC ${ARG_LINK})
+  target_precompile_headers(${name} REUSE_FROM fettle_precompiled)
+endfunction()
+
+# fettle_tool(NAME sources... LINK libraries...)
+function(fettle_tool name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE fettle_flags ${ARG_LINK})
+  target_precompile_headers(${name} REUSE_FROM fettle_precompiled)
+endfunction()

@@ -1,0 +1,71 @@
+/*===- fettle_abi.h - the C ABI of compiled models ---------------------------
+ *
+ * A compiled model is one descriptor symbol, `NAME_model`, in an object without
+ * undefined symbols. It keeps no state and allocates nothing: the caller gives
+ * weights, arena and, if wanted, a parallel_for; any number of calls may run at
+ * once, each with an arena of its own.
+ *
+ *===-----------------------------------------------------------------------*/
+#ifndef FETTLE_ABI_H
+#define FETTLE_ABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FETTLE_ABI_VERSION 1
+#define FETTLE_MAX_RANK 8
+
+/* Values are those of ONNX TensorProto.DataType. */
+enum fettle_dtype {
+  FETTLE_F32 = 1, FETTLE_U8 = 2, FETTLE_I8 = 3, FETTLE_U16 = 4, FETTLE_I16 = 5, FETTLE_I32 = 6, FETTLE_I64 = 7,
+  FETTLE_BOOL = 9, FETTLE_F16 = 10, FETTLE_F64 = 11, FETTLE_U32 = 12, FETTLE_U64 = 13, FETTLE_BF16 = 16
+};
+
+enum fettle_status {
+  FETTLE_OK = 0,
+  FETTLE_NULL_POINTER = 1,     /* weights, arena, an input or an output is null */
+  FETTLE_MISALIGNED = 2        /* weights or arena not aligned to 64 bytes */
+};
+
+/* Runs tiles [begin, end) of one kernel. */
+typedef void (*fettle_task)(void *task_context, int64_t begin, int64_t end);
+
+/* Must run task over [0, count) in disjoint ranges, on any threads, and return when all are done. */
+typedef void (*fettle_parallel_for)(void *context, fettle_task task, void *task_context, int64_t count);
+
+typedef struct {
+  const char *name;            /* as in the ONNX graph */
+  int32_t dtype;               /* enum fettle_dtype */
+  int32_t rank;
+  int64_t dims[FETTLE_MAX_RANK];
+  int64_t bytes;               /* contiguous, row-major */
+} fettle_tensor;
+
+typedef struct {
+  const void *weights;         /* the weights file, 64-byte aligned (an mmap will do) */
+  void *arena;                 /* arena_bytes, 64-byte aligned */
+  fettle_parallel_for parallel_for; /* null: run in the calling thread */
+  void *parallel_context;
+} fettle_context;
+
+typedef struct fettle_model {
+  int32_t abi_version;         /* FETTLE_ABI_VERSION */
+  int32_t num_inputs, num_outputs, num_kernels;
+  const char *name;
+  const char *target;
+  int64_t arena_bytes, weights_bytes;
+  const fettle_tensor *inputs, *outputs;
+  /* Runs the model. Returns a fettle_status. Inputs and outputs are in descriptor order, of any alignment. */
+  int32_t (*run)(const fettle_context *context, const void *const *inputs, void *const *outputs);
+  /* For profilers: step `i` runs kernel steps' range, in order; the name of a step is its ONNX nodes. */
+  int32_t num_steps;
+  const struct fettle_step *steps;
+} fettle_model;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
