@@ -39,6 +39,11 @@ target_precompile_headers(fettle_precompiled PRIVATE ${PROJECT_SOURCE_DIR}/cmake
 # fettle_library(NAME sources... LINK libraries...)
 function(fettle_library name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  if(NOT ARG_UNPARSED_ARGUMENTS) # headers only
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE ${ARG_LINK})
+    return()
+  endif()
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE fettle_flags PUBLIC ${ARG_LINK})
   target_precompile_headers(${name} REUSE_FROM fettle_precompiled)
