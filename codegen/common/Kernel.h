@@ -56,11 +56,11 @@ public:
   mlir::func::FuncOp function;
   mlir::ImplicitLocOpBuilder b;
   /// Memref of a kernel body argument.
-  mlir::Value buffer(mlir::BlockArgument argument) const { return function.getArgument(argument.getArgNumber()); }
+  mlir::Value buffer(mlir::BlockArgument argument) { return function.getArgument(argument.getArgNumber()); }
   /// Memref of result `i` of the kernel.
-  mlir::Value output(unsigned i) const { return function.getArgument(numInputs + i); }
-  mlir::Value begin() const { return function.getArgument(function.getNumArguments() - 2); }
-  mlir::Value end() const { return function.getArgument(function.getNumArguments() - 1); }
+  mlir::Value output(unsigned i) { return function.getArgument(numInputs + i); }
+  mlir::Value begin() { return function.getArgument(function.getNumArguments() - 2); }
+  mlir::Value end() { return function.getArgument(function.getNumArguments() - 1); }
 
 private:
   unsigned numInputs;
