@@ -95,7 +95,7 @@ static llvm::Error compileUnits(MutableArrayRef<Unit> units, const CpuTarget &ta
     pool.async(compileOne, i);
   pool.wait();
   llvm::Error errors = llvm::Error::success();
-  for (const Unit &unit : units)
+  for (Unit &unit : units)
     if (!unit.error.empty())
       errors = llvm::joinErrors(std::move(errors), llvm::createStringError("node '" + formatOrigins(unit.kernel.getLoc()) + "': error: " + unit.error));
   return errors;
