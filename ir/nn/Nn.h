@@ -11,6 +11,12 @@
 
 namespace fettle::nn {
 
+/// More elements than this make no tensor.
+constexpr int64_t maxElements = int64_t(1) << 40;
+/// True for the tensors that nn ops take: ranked, static, at most maxElements, of
+/// f16, bf16, f32, f64, i1, or signless or unsigned integers of 4 to 64 bits.
+bool isTensor(mlir::Type type);
+
 /// How far a compiled result may stand from the reference, as data on the op.
 ///   Exact: equal bits (integers, data movement, comparisons).
 ///   Close: correctly rounded arithmetic or short sums (a few ULP).

@@ -16,9 +16,8 @@ include "mlir/IR/OpAsmInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-def Nn_Tensor : Type<CPred<"::llvm::isa<::mlir::RankedTensorType>($_self) && "
-                           "::llvm::cast<::mlir::RankedTensorType>($_self).hasStaticShape()">,
-                     "tensor of static shape", "::mlir::RankedTensorType">;
+def Nn_Tensor : Type<CPred<"::fettle::nn::isTensor($_self)">,
+                     "tensor of static shape and numeric elements", "::mlir::RankedTensorType">;
 
 class Nn_Op<string mnemonic, list<Trait> traits = []>
     : Op<Nn_Dialect, mnemonic, !listconcat(traits, [Pure, DeclareOpInterfaceMethods<NnOpInterface>])>;
@@ -364,6 +363,7 @@ def Nn_ResizeOp : Nn_Op<"resize"> {
                        UnitAttr:$exclude_outside, UnitAttr:$antialias);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$kind $input attr-dict `:` functional-type($input, $output)";
+  let hasVerifier = 1;
 }
 def Nn_NonMaxSuppressionOp : Nn_Op<"non_max_suppression"> {
   let summary = "ONNX NonMaxSuppression with a fixed result of rows [batch, class, box] (i64), unused rows -1";
@@ -371,6 +371,7 @@ def Nn_NonMaxSuppressionOp : Nn_Op<"non_max_suppression"> {
                        F64Attr:$score_threshold, UnitAttr:$center_point);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
+  let hasVerifier = 1;
 }
 
 //===--- Quantization -----------------------------------------------------===//
@@ -384,12 +385,14 @@ def Nn_QuantizeOp : Nn_Op<"quantize"> {
   let arguments = (ins Nn_Tensor:$input, Nn_Tensor:$scale, Optional<Nn_Tensor>:$zero_point, DefaultValuedAttr<I64Attr, "1">:$axis);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
+  let hasVerifier = 1;
 }
 def Nn_DequantizeOp : Nn_Op<"dequantize"> {
   let summary = "(q - zero_point) * scale";
   let arguments = (ins Nn_Tensor:$input, Nn_Tensor:$scale, Optional<Nn_Tensor>:$zero_point, DefaultValuedAttr<I64Attr, "1">:$axis);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
+  let hasVerifier = 1;
 }
 
 //===--- Kernels ----------------------------------------------------------===//
@@ -403,6 +406,7 @@ def Nn_KernelOp : Op<Nn_Dialect, "kernel", [IsolatedFromAbove, SingleBlock, Pure
   let results = (outs Variadic<Nn_Tensor>:$outputs);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
 }
 def Nn_YieldOp : Op<Nn_Dialect, "yield", [Pure, Terminator, ParentOneOf<["KernelOp"]>]> {
   let summary = "results of a kernel";
