@@ -1,0 +1,62 @@
+//===- Pipelines.cpp - which passes make up a phase -----------------------===//
+
+#include "passes/Pipelines.h"
+#include "passes/fuse/Passes.h"
+#include "passes/normalize/Passes.h"
+#include "passes/verify/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace fettle {
+
+ArrayRef<PhaseInfo> phases() {
+  static const PhaseInfo table[] = {
+#define FETTLE_PHASE(ENUMERATOR, NAME, MEANING) {Phase::ENUMERATOR, NAME, MEANING},
+#include "passes/Phases.def"
+  };
+  return table;
+}
+
+std::optional<Phase> findPhase(StringRef name) {
+  for (const PhaseInfo &info : phases())
+    if (info.name == name)
+      return info.phase;
+  return std::nullopt;
+}
+
+void buildPhase(OpPassManager &passManager, Phase phase) {
+  OpPassManager &function = passManager.nest<func::FuncOp>();
+  switch (phase) {
+  case Phase::Import:
+  case Phase::Fuse:
+  case Phase::Layout:
+    return;
+  case Phase::Normalize:
+    function.addPass(createCanonicalizerPass());
+    function.addPass(createCSEPass());
+    return;
+  case Phase::Kernels:
+    function.addPass(createFormKernelsPass());
+    function.addPass(createVerifyKernelsPass());
+    return;
+  }
+}
+
+void registerPasses() {
+  registerFusePasses();
+  registerVerifyPasses();
+  for (const PhaseInfo &info : phases())
+    registerPassPipeline(
+        ("phase-" + info.name).str(), info.meaning,
+        [phase = info.phase](OpPassManager &passManager, StringRef options, function_ref<LogicalResult(const Twine &)> error) {
+          if (!options.empty())
+            return error("a phase takes no options");
+          buildPhase(passManager, phase);
+          return success();
+        },
+        nullptr);
+}
+
+} // namespace fettle

@@ -1,0 +1,34 @@
+//===- Pipelines.h - which passes make up a phase -------------------------===//
+#ifndef FETTLE_PASSES_PIPELINES_H
+#define FETTLE_PASSES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+
+namespace fettle {
+
+enum class Phase {
+#define FETTLE_PHASE(ENUMERATOR, NAME, MEANING) ENUMERATOR,
+#include "passes/Phases.def"
+};
+
+struct PhaseInfo {
+  Phase phase;
+  llvm::StringRef name;    ///< what `--until` takes
+  llvm::StringRef meaning; ///< what holds once the phase is done
+};
+
+/// All phases, in the order they run.
+llvm::ArrayRef<PhaseInfo> phases();
+/// The phase called `name`, if there is one.
+std::optional<Phase> findPhase(llvm::StringRef name);
+
+/// Adds the passes of `phase` and its contract check, for a module of nn functions.
+/// A phase whose work is not done by passes (import) adds its check alone.
+void buildPhase(mlir::OpPassManager &passManager, Phase phase);
+
+/// Registers every pass of ours, and each phase as a pipeline `phase-<name>`, for fettle-opt.
+void registerPasses();
+
+} // namespace fettle
+
+#endif

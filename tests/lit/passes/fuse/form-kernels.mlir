@@ -1,0 +1,102 @@
+// RUN: fettle-opt %s --split-input-file --form-kernels --verify-kernels | FileCheck %s
+
+// A convolution takes its bias as operand, the residual add and the activation as epilogue;
+// the scalar goes inside.
+// CHECK-LABEL: func.func @residual
+// CHECK-DAG: %[[W:.*]] = nn.constant dense_resource<w>
+// CHECK: %[[K:.*]] = nn.kernel({{.*}} = %arg0, {{.*}} = %[[W]], {{.*}} = %arg1) attributes {kind = "conv"}
+// CHECK: nn.conv
+// CHECK: nn.binary add
+// CHECK: nn.unary sigmoid
+// CHECK: nn.binary mul
+// CHECK: nn.binary mul
+// CHECK: nn.yield
+// CHECK: return %[[K]]
+func.func @residual(%x: tensor<1x4x8x8xf32>, %r: tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32> {
+  %w = nn.constant dense_resource<w> : tensor<8x4x1x1xf32>
+  %half = nn.constant dense<0.5> : tensor<f32>
+  %0 = nn.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>}
+      : (tensor<1x4x8x8xf32>, tensor<8x4x1x1xf32>) -> tensor<1x8x8x8xf32>
+  %1 = nn.binary add %0, %r : (tensor<1x8x8x8xf32>, tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
+  %2 = nn.unary sigmoid %1 : (tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
+  %3 = nn.binary mul %1, %2 : (tensor<1x8x8x8xf32>, tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
+  %4 = nn.binary mul %3, %half : (tensor<1x8x8x8xf32>, tensor<f32>) -> tensor<1x8x8x8xf32>
+  return %4 : tensor<1x8x8x8xf32>
+}
+{-# dialect_resources: { builtin: { w: "0x04000000000000000000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F" } } #-}
+
+// -----
+
+// A value read twice ends the kernel that makes it; the layer norm takes what only it reads.
+// CHECK-LABEL: func.func @spine
+// CHECK: %[[M:.*]] = nn.kernel({{.*}}) attributes {kind = "matmul"}
+// CHECK: nn.binary add
+// CHECK: nn.yield
+// CHECK: %[[N:.*]] = nn.kernel({{.*}} = %[[M]]) attributes {kind = "layer_norm"}
+// CHECK: nn.constant dense<2.0
+// CHECK: nn.binary mul
+// CHECK: nn.layer_norm
+// CHECK: return %[[M]], %[[N]]
+func.func @spine(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+  %two = nn.constant dense<2.0> : tensor<f32>
+  %0 = nn.matmul %x, %w : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  %1 = nn.binary add %0, %x : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %2 = nn.binary mul %1, %two : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+  %3 = nn.layer_norm %2 {axis = 1, epsilon = 1.0e-05, operandSegmentSizes = array<i32: 1, 0, 0>} : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %1, %3 : tensor<4x8xf32>, tensor<4x8xf32>
+}
+
+// -----
+
+// Movement and pointwise ops cluster; a view between kernels stays outside.
+// CHECK-LABEL: func.func @heads
+// CHECK: %[[M:.*]] = nn.kernel({{.*}}) attributes {kind = "matmul"}
+// CHECK: %[[V:.*]] = nn.reshape %[[M]]
+// CHECK: %[[T:.*]] = nn.kernel({{.*}} = %[[V]]) attributes {kind = "map"}
+// CHECK: nn.transpose
+// CHECK: nn.unary relu
+// CHECK: return %[[T]]
+func.func @heads(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>) -> tensor<2x4x4xf32> {
+  %0 = nn.matmul %x, %w : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  %1 = nn.reshape %0 : (tensor<4x8xf32>) -> tensor<4x2x4xf32>
+  %2 = nn.transpose %1 {perm = array<i64: 1, 0, 2>} : (tensor<4x2x4xf32>) -> tensor<2x4x4xf32>
+  %3 = nn.unary relu %2 : (tensor<2x4x4xf32>) -> tensor<2x4x4xf32>
+  return %3 : tensor<2x4x4xf32>
+}
+
+// -----
+
+// What is expensive is not computed once per copy.
+// CHECK-LABEL: func.func @expand
+// CHECK: nn.kernel
+// CHECK-NEXT: nn.unary exp
+// CHECK-NEXT: nn.yield
+// CHECK: nn.kernel
+// CHECK-NEXT: nn.binary add
+func.func @expand(%x: tensor<8x1xf32>, %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
+  %0 = nn.unary exp %x : (tensor<8x1xf32>) -> tensor<8x1xf32>
+  %1 = nn.binary add %0, %y : (tensor<8x1xf32>, tensor<8x64xf32>) -> tensor<8x64xf32>
+  return %1 : tensor<8x64xf32>
+}
+
+// -----
+
+// Each result has storage of its own.
+// CHECK-LABEL: func.func @passthrough
+// CHECK: %[[D:.*]] = nn.kernel
+// CHECK-NEXT: nn.unary relu
+// CHECK: %[[V:.*]] = nn.reshape %[[D]]
+// CHECK: %[[A:.*]] = nn.kernel({{.*}} = %arg0) attributes {kind = "map"}
+// CHECK-NEXT: nn.unary identity
+// CHECK: %[[B:.*]] = nn.kernel() attributes {kind = "map"}
+// CHECK-NEXT: nn.constant
+// CHECK-NEXT: nn.unary identity
+// CHECK: %[[E:.*]] = nn.kernel({{.*}} = %[[V]])
+// CHECK-NEXT: nn.unary identity
+// CHECK: return %[[A]], %[[B]], %[[D]], %[[E]]
+func.func @passthrough(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<i64>, tensor<4xf32>, tensor<2x2xf32>) {
+  %c = nn.constant dense<7> : tensor<i64>
+  %0 = nn.unary relu %x : (tensor<4xf32>) -> tensor<4xf32>
+  %1 = nn.reshape %0 : (tensor<4xf32>) -> tensor<2x2xf32>
+  return %x, %c, %0, %1 : tensor<4xf32>, tensor<i64>, tensor<4xf32>, tensor<2x2xf32>
+}
