@@ -1,0 +1,180 @@
+//===- ContractionBuilder.cpp - matrix products in register tiles ---------===//
+//
+// A product [m, k] x [k, n] is walked in panels of columns and tiles of rows; a
+// tile's accumulators live in registers over all of k (RegisterTile.h).
+//
+//   tile t of the kernel = (batch, panel, chunk of row tiles)
+//
+// Chunks run fastest when a panel of weights is large: it stays in the second-level
+// cache while the rows stream by. When all weights are small, panels run fastest:
+// the rows stay in the first level. The last row tile is moved back over its
+// neighbour where rows do not divide evenly (rows are written twice, with equal
+// values, by the same chunk).
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cpu/ConvolutionBuilder.h"
+#include "codegen/cpu/KernelBuilders.h"
+#include "codegen/cpu/PackWeights.h"
+#include "codegen/cpu/RegisterTile.h"
+#include "codegen/cpu/MemoryPlan.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace fettle::codegen {
+
+Operation *findRoot(nn::KernelOp kernel) {
+  for (Operation &op : kernel.getBody().front())
+    if (!isa<nn::ConstantOp>(op))
+      return &op;
+  return nullptr;
+}
+
+Type accumulatorType(Type element) {
+  if (element.isF64() || element.isInteger(64))
+    return element.isF64() ? element : Type();
+  if (isa<FloatType>(element))
+    return Float32Type::get(element.getContext());
+  auto integer = dyn_cast<IntegerType>(element);
+  if (integer && (integer.getWidth() == 8 || integer.isSignless()) && integer.getWidth() <= 32 && integer.getWidth() >= 8)
+    return IntegerType::get(element.getContext(), 32);
+  return {};
+}
+
+namespace {
+
+struct Product {
+  int64_t batches, m, n, k;
+  bool lhsIsBatched, rhsIsBatched;
+  bool lhsIsTransposed;
+};
+
+} // namespace
+
+static int64_t product(ArrayRef<int64_t> extents) {
+  int64_t result = 1;
+  for (int64_t extent : extents)
+    result *= extent;
+  return result;
+}
+
+/// Batches that are either all of the result's or none are plain strides; others
+/// (partly broadcast) are not this builder's business.
+static FailureOr<Product> matchProduct(nn::MatMulOp op) {
+  ArrayRef<int64_t> lhs = op.getLhs().getType().getShape(), rhs = op.getRhs().getType().getShape();
+  ArrayRef<int64_t> out = op.getOutput().getType().getShape();
+  Product p;
+  p.lhsIsTransposed = op.getTransposeLhs();
+  p.k = p.lhsIsTransposed ? lhs[lhs.size() - 2] : lhs.back();
+  p.m = out[out.size() - 2];
+  p.n = out.back();
+  int64_t lhsBatches = product(lhs.drop_back(2)), rhsBatches = product(rhs.drop_back(2));
+  p.batches = product(out.drop_back(2));
+  if ((lhsBatches != 1 && lhsBatches != p.batches) || (rhsBatches != 1 && rhsBatches != p.batches))
+    return failure();
+  if (rhsBatches == 1 && lhsBatches == p.batches && !p.lhsIsTransposed) {
+    p.m *= p.batches; // one tall matrix
+    p.batches = lhsBatches = 1;
+  }
+  p.lhsIsBatched = lhsBatches > 1;
+  p.rhsIsBatched = rhsBatches > 1;
+  return p;
+}
+
+/// Whether `value` is one of the kernel's operands with known bytes.
+bool isConstantOperand(nn::KernelOp kernel, Value value) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  return argument && storageRoot(kernel.getInputs()[argument.getArgNumber()]).getDefiningOp<nn::ConstantOp>();
+}
+
+static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp op, const CpuTarget &target, OpBuilder &moduleBuilder) {
+  auto lhs = dyn_cast<BlockArgument>(op.getLhs());
+  auto rhs = dyn_cast<BlockArgument>(op.getRhs());
+  auto bias = dyn_cast_or_null<BlockArgument>(op.getBias());
+  FailureOr<Epilogue> epilogue = Epilogue::match(kernel, op);
+  FailureOr<Product> matched = matchProduct(op);
+  Type accumulator = accumulatorType(op.getLhs().getType().getElementType());
+  if (!lhs || !rhs || (op.getBias() && !bias) || failed(epilogue) || failed(matched) || !accumulator)
+    return failure();
+  Product p = *matched;
+  if (p.m == 0 || p.n == 0 || p.k == 0 || p.batches == 0)
+    return failure();
+  bool isPacked = isConstantOperand(kernel, rhs);
+  if (op.getTransposeRhs() && !isPacked)
+    return failure();
+  if (bias && op.getBias().getType().getNumElements() != p.n)
+    return failure();
+
+  RegisterTile tile;
+  tile.lanes = target.vectorBytes * 8 / accumulator.getIntOrFloatBitWidth();
+  tile.columns = p.n;
+  tile.shape = chooseTile(target, p.m, llvm::divideCeil(p.n, tile.lanes));
+  tile.accumulator = accumulator;
+  tile.hasFma = target.hasFma;
+  tile.lhsElement = op.getLhs().getType().getElementType();
+  tile.rhsElement = isPacked ? accumulator : op.getRhs().getType().getElementType();
+  tile.rhsIsPacked = isPacked;
+
+  LoweredKernel lowered;
+  SmallVector<MemRefType> packedTypes(kernel.getInputs().size());
+  if (isPacked) {
+    lowered.packings.push_back(packPanels(rhs.getArgNumber(), viewMatrixWeights(op.getRhs().getType(), op.getTransposeRhs()), tile.panelColumns(), accumulator));
+    packedTypes[rhs.getArgNumber()] = lowered.packings.back().packedType;
+  }
+  KernelFrame frame(kernel, moduleBuilder, packedTypes);
+  ImplicitLocOpBuilder &b = frame.b;
+  epilogue->prepare(frame);
+  tile.lhs = flatten(b, frame.buffer(lhs));
+  tile.rhs = flatten(b, frame.buffer(rhs));
+  Value biasBuffer = bias ? flatten(b, frame.buffer(bias)) : Value();
+  auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, value); };
+  auto mul = [&](Value value, int64_t factor) -> Value { return arith::MulIOp::create(b, value, index(factor)); };
+  auto add = [&](Value x, Value y) -> Value { return arith::AddIOp::create(b, x, y); };
+  Value mask = tile.emitTailMask(b);
+
+  int64_t rowTiles = llvm::divideCeil(p.m, tile.shape.rows), panels = tile.panels();
+  int64_t macsOfRowTile = tile.shape.rows * tile.panelColumns() * p.k;
+  int64_t chunk = std::clamp<int64_t>((1 << 18) / macsOfRowTile, 1, rowTiles), chunks = llvm::divideCeil(rowTiles, chunk);
+  bool panelsRunFastest = p.k * p.n * 4 <= (256 << 10);
+  lowered.tiles = p.batches * panels * chunks;
+
+  auto tiles = scf::ForOp::create(b, frame.begin(), frame.end(), index(1));
+  b.setInsertionPointToStart(tiles.getBody());
+  Value id = tiles.getInductionVar();
+  int64_t fast = panelsRunFastest ? panels : chunks, slow = panelsRunFastest ? chunks : panels;
+  Value fastId = arith::RemUIOp::create(b, id, index(fast)), rest = arith::DivUIOp::create(b, id, index(fast));
+  Value slowId = arith::RemUIOp::create(b, rest, index(slow)), batch = arith::DivUIOp::create(b, rest, index(slow));
+  Value panel = panelsRunFastest ? fastId : slowId, chunkId = panelsRunFastest ? slowId : fastId;
+
+  Value firstColumn = tile.emitFirstColumn(b, panel);
+  int64_t rhsStepStride = isPacked ? tile.panelColumns() : p.n;
+  Value rhsBase = isPacked ? mul(panel, p.k * tile.panelColumns()) : firstColumn;
+  if (p.rhsIsBatched)
+    rhsBase = add(rhsBase, mul(batch, isPacked ? panels * p.k * tile.panelColumns() : p.k * p.n));
+  Value firstTile = mul(chunkId, chunk);
+  Value lastTile = arith::MinSIOp::create(b, add(firstTile, index(chunk)), index(rowTiles));
+  auto rows = scf::ForOp::create(b, firstTile, lastTile, index(1));
+  b.setInsertionPointToStart(rows.getBody());
+  Value row = arith::MinSIOp::create(b, mul(rows.getInductionVar(), tile.shape.rows), index(p.m - tile.shape.rows));
+  int64_t rowStride = p.lhsIsTransposed ? 1 : p.k, stepStride = p.lhsIsTransposed ? p.m : 1;
+  Value lhsBase = mul(row, rowStride);
+  if (p.lhsIsBatched)
+    lhsBase = add(lhsBase, mul(batch, p.m * p.k));
+  auto sums = tile.emitStart(b, biasBuffer, bias ? op.getBias().getType().getElementType() : Type(), firstColumn, mask);
+  sums = tile.emitSteps(b, sums, p.k, lhsBase, rowStride, stepStride, rhsBase, rhsStepStride, mask);
+  tile.emitFinish(frame, *epilogue, sums, add(row, mul(batch, p.m)), firstColumn, mask);
+  lowered.function = frame.function;
+  return lowered;
+}
+
+FailureOr<LoweredKernel> buildContraction(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
+  Operation *root = findRoot(kernel);
+  if (auto matmul = dyn_cast_or_null<nn::MatMulOp>(root))
+    return buildProduct(kernel, matmul, target, b);
+  if (auto conv = dyn_cast_or_null<nn::ConvOp>(root))
+    return buildConvolution(kernel, conv, target, b);
+  return failure();
+}
+
+} // namespace fettle::codegen

@@ -1,0 +1,36 @@
+//===- TileShape.cpp - register tiles of contractions ---------------------===//
+
+#include "codegen/cpu/TileShape.h"
+#include "llvm/Support/MathExtras.h"
+#include <algorithm>
+
+namespace fettle::codegen {
+
+/// Accumulators, one row of weights and what a broadcast needs must fit the register file.
+static bool fits(const CpuTarget &target, int64_t rows, int64_t vectors) {
+  // AVX-512 broadcasts from memory inside the multiply-add; others need a register for it,
+  // and without FMA one more for the product.
+  int64_t temporaries = target.vectorBytes == 64 ? 1 : target.hasFma ? 1 : 2;
+  return rows * vectors + vectors + temporaries <= target.vectorRegisters;
+}
+
+TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors) {
+  TileShape best;
+  double bestCost = 1e300;
+  for (int64_t vectors = 1; vectors <= std::min<int64_t>(8, columnVectors); ++vectors)
+    for (int64_t tileRows = 1; tileRows <= std::min<int64_t>(28, rows); ++tileRows) {
+      if (!fits(target, tileRows, vectors))
+        continue;
+      double cycles = std::max({tileRows * vectors / 2.0, (tileRows + vectors) / 2.0, 4.0});
+      double cost = cycles * llvm::divideCeil(rows, tileRows) * llvm::divideCeil(columnVectors, vectors);
+      // Taller tiles read weights less often, wider ones read inputs less often: prefer two or three vectors when equal.
+      cost *= vectors == 2 ? 1.0 : vectors == 3 ? 1.005 : 1.02;
+      if (cost < bestCost) {
+        bestCost = cost;
+        best = {tileRows, vectors};
+      }
+    }
+  return best;
+}
+
+} // namespace fettle::codegen

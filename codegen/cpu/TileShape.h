@@ -1,0 +1,26 @@
+//===- TileShape.h - register tiles of contractions -----------------------===//
+#ifndef FETTLE_CODEGEN_CPU_TILESHAPE_H
+#define FETTLE_CODEGEN_CPU_TILESHAPE_H
+
+#include "ir/target/CpuTarget.h"
+#include <cstdint>
+
+namespace fettle::codegen {
+
+/// A tile of `rows` x (`vectors` * lanes) accumulators that stay in registers.
+struct TileShape {
+  int64_t rows = 1, vectors = 1;
+};
+
+/// The tile with the fewest estimated cycles for an output of `rows` x
+/// `columnVectors` vectors, rows walked in steps of at most `rows`.
+///
+/// Per step of the reduction a tile issues rows*vectors multiply-adds and
+/// vectors + rows loads, two of each a cycle; an accumulator is ready again after
+/// four cycles. A last tile that does not fit is moved back over its neighbour,
+/// so an extent of 197 costs ceil(197 / rows) whole tiles.
+TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors);
+
+} // namespace fettle::codegen
+
+#endif
