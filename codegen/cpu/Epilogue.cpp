@@ -93,6 +93,7 @@ Value Epilogue::load(KernelFrame &frame, BlockArgument argument, Value row, Valu
 void Epilogue::emit(KernelFrame &frame, Value value, Value row, Value column, Value mask) const {
   ImplicitLocOpBuilder &b = frame.b;
   int64_t lanes = cast<VectorType>(value.getType()).getNumElements();
+  Block &body = nn::KernelOp(kernel).getBody().front();
   DenseMap<Value, Value> values;
   values[root->getResult(0)] = value;
   auto valueOf = [&](Value operand) -> Value {
@@ -108,15 +109,14 @@ void Epilogue::emit(KernelFrame &frame, Value value, Value row, Value column, Va
     }
     return values[operand] = result;
   };
-  for (Operation &op : kernel.getBody().front()) {
+  for (Operation &op : body) {
     if (&op == root || isa<nn::ConstantOp, nn::YieldOp>(op))
       continue;
     SmallVector<Value> operands = llvm::map_to_vector(op.getOperands(), valueOf);
     values[op.getResult(0)] = emitPointwise(b, &op, operands);
   }
   Value offset = arith::AddIOp::create(b, arith::MulIOp::create(b, row, arith::ConstantIndexOp::create(b, shape.back())), column);
-  Operation *yield = kernel.getBody().front().getTerminator();
-  for (auto [i, result] : llvm::enumerate(yield->getOperands())) {
+  for (auto [i, result] : llvm::enumerate(body.getTerminator()->getOperands())) {
     Type element = cast<RankedTensorType>(result.getType()).getElementType();
     if (mask)
       emitMaskedStore(b, element, valueOf(result), flatOutputs[i], offset, mask);
