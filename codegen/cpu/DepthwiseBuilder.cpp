@@ -1,0 +1,165 @@
+//===- DepthwiseBuilder.cpp - one filter per channel ----------------------===//
+//
+// Lanes run over channels, so input, weights and output are all read and written
+// as vectors; a tile is a few pixels of one output row by one vector of channels,
+// summed in registers over the whole window. Edges as in ConvolutionBuilder.cpp:
+// spans of tiles with straight-line code for the taps that lie inside.
+//
+//   tile t of the kernel = chunk of output rows
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/common/Pointwise.h"
+#include "codegen/cpu/ConvolutionBuilder.h"
+#include "codegen/cpu/KernelBuilders.h"
+#include "codegen/cpu/PackWeights.h"
+#include "codegen/cpu/RegisterTile.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace fettle::codegen {
+
+namespace {
+
+struct DepthwiseEmitter {
+  KernelFrame &frame;
+  const ConvolutionShape &s;
+  const Epilogue &epilogue;
+  int64_t lanes, pixels;
+  bool hasFma;
+  Type element, accumulator;
+  Value input, weights, bias;
+  Type biasElement;
+
+  ImplicitLocOpBuilder &b = frame.b;
+
+  Value index(int64_t value) { return arith::ConstantIndexOp::create(b, value); }
+  Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
+  Value add(Value x, int64_t y) { return y == 0 ? x : add(x, index(y)); }
+  Value mul(Value x, int64_t factor) { return factor == 1 ? x : arith::MulIOp::create(b, x, index(factor)).getResult(); }
+
+  Value load(Value at, Value mask, Value buffer, Type type) {
+    return mask ? emitMaskedLoad(b, type, buffer, at, mask) : emitLoad(b, type, buffer, at, lanes);
+  }
+
+  /// Pixels [x, x + pixels) of one output row, channels [channel, channel + lanes).
+  void emitTile(const PixelSpan &span, Value tileIndex, Value image, Value line, const WindowRows &window, Value channel, Value mask) {
+    OpBuilder::InsertionGuard guard(b);
+    Value x = arith::MinSIOp::create(b, mul(tileIndex, pixels), index(s.ow - pixels));
+    auto type = VectorType::get({lanes}, accumulator);
+    Value start = bias ? load(channel, mask, bias, biasElement) : arith::ConstantOp::create(b, b.getZeroAttr(type)).getResult();
+    SmallVector<Value> sums(pixels, start);
+    Value column = arith::SubIOp::create(b, mul(x, s.strideX * s.c), index(s.padX * s.c));
+    Value origin = add(add(mul(add(mul(image, s.h), window.inputRow), s.w * s.c), column), channel);
+    // Packed as [channels / lanes][r][s][lanes].
+    Value weightBase = mul(channel, s.r * s.s);
+    auto rows = scf::ForOp::create(b, window.first, window.last, index(1), sums);
+    b.setInsertionPointToStart(rows.getBody());
+    Value r = rows.getInductionVar();
+    SmallVector<Value> carried(rows.getRegionIterArgs().begin(), rows.getRegionIterArgs().end());
+    Value inputRow = add(origin, mul(r, s.dilationY * s.w * s.c)), weightRow = add(weightBase, mul(r, s.s * lanes));
+    for (int64_t tap = 0; tap < s.s; ++tap) {
+      Value weight = emitLoad(b, accumulator, weights, add(weightRow, tap * lanes), lanes);
+      for (int64_t i = 0; i < pixels; ++i) {
+        if (!span.inside[tap][i])
+          continue;
+        Value value = load(add(inputRow, (i * s.strideX + tap * s.dilationX) * s.c), mask, input, element);
+        carried[i] = emitMultiplyAdd(b, hasFma, value, weight, carried[i]);
+      }
+    }
+    scf::YieldOp::create(b, carried);
+    b.setInsertionPointAfter(rows);
+    Value firstRow = add(mul(line, s.ow), x);
+    for (int64_t i = 0; i < pixels; ++i)
+      epilogue.emit(frame, rows.getResult(i), add(firstRow, i), channel, mask);
+  }
+
+  /// All tiles of one output row for the channels at `channel`.
+  void emitRow(ArrayRef<PixelSpan> spans, Value image, Value line, const WindowRows &window, Value channel, Value mask) {
+    for (const PixelSpan &span : spans) {
+      OpBuilder::InsertionGuard guard(b);
+      auto tiles = scf::ForOp::create(b, index(span.firstTile), index(span.lastTile), index(1));
+      b.setInsertionPointToStart(tiles.getBody());
+      emitTile(span, tiles.getInductionVar(), image, line, window, channel, mask);
+    }
+  }
+};
+
+} // namespace
+
+/// Pixels per tile: enough independent sums to hide the latency of the
+/// multiply-add, a divisor of the row where there is one.
+static int64_t choosePixels(int64_t rowPixels, const CpuTarget &target) {
+  int64_t most = target.vectorRegisters == 32 ? 14 : 7;
+  for (int64_t pixels = std::min(most, rowPixels); pixels >= 4; --pixels)
+    if (rowPixels % pixels == 0)
+      return pixels;
+  return std::min<int64_t>(rowPixels, 7);
+}
+
+FailureOr<LoweredKernel> buildDepthwise(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &moduleBuilder) {
+  auto conv = dyn_cast_or_null<nn::ConvOp>(findRoot(kernel));
+  if (!conv)
+    return failure();
+  auto input = dyn_cast<BlockArgument>(conv.getInput());
+  auto weight = dyn_cast<BlockArgument>(conv.getWeight());
+  auto bias = dyn_cast_or_null<BlockArgument>(conv.getBias());
+  FailureOr<Epilogue> epilogue = Epilogue::match(kernel, conv);
+  FailureOr<ConvolutionShape> shape = convolutionShape(conv);
+  Type element = conv.getInput().getType().getElementType(), accumulator = accumulatorType(element);
+  if (!input || !weight || (conv.getBias() && !bias) || failed(epilogue) || failed(shape) || !isConstantOperand(kernel, weight))
+    return failure();
+  ConvolutionShape s = *shape;
+  bool isDepthwise = s.groups == s.c && s.o == s.c && s.groups > 1;
+  if (!isDepthwise || !accumulator || !isa<FloatType>(accumulator) || s.s > 16)
+    return failure();
+
+  int64_t lanes = target.vectorBytes * 8 / accumulator.getIntOrFloatBitWidth();
+  LoweredKernel lowered;
+  // Seen as one block of channels, padded to whole vectors, the weights pack like a dense panel.
+  WeightsView view;
+  view.blocks = 1;
+  view.columns = llvm::alignTo(s.c, lanes);
+  view.steps = s.r * s.s;
+  view.index = [window = s.r * s.s, channels = s.c](int64_t, int64_t column, int64_t step) { return std::min(column, channels - 1) * window + step; };
+  view.order = "channel, window";
+  lowered.packings.push_back(packPanels(weight.getArgNumber(), view, lanes, accumulator));
+  SmallVector<MemRefType> packedTypes(kernel.getInputs().size());
+  packedTypes[weight.getArgNumber()] = lowered.packings.back().packedType;
+  KernelFrame frame(kernel, moduleBuilder, packedTypes);
+  ImplicitLocOpBuilder &b = frame.b;
+  epilogue->prepare(frame);
+  int64_t pixels = choosePixels(s.ow, target);
+  DepthwiseEmitter e{frame, s, *epilogue, lanes, pixels, target.hasFma, element, accumulator, flatten(b, frame.buffer(input)), frame.buffer(weight),
+                     bias ? flatten(b, frame.buffer(bias)) : Value(), bias ? conv.getBias().getType().getElementType() : Type()};
+  SmallVector<PixelSpan> spans = pixelSpans(s, pixels);
+
+  int64_t lines = s.n * s.oh;
+  int64_t chunk = std::clamp<int64_t>((1 << 16) / std::max<int64_t>(1, s.ow * s.c * s.r * s.s), 1, lines);
+  lowered.tiles = llvm::divideCeil(lines, chunk);
+  auto tiles = scf::ForOp::create(b, frame.begin(), frame.end(), e.index(1));
+  b.setInsertionPointToStart(tiles.getBody());
+  Value first = e.mul(tiles.getInductionVar(), chunk);
+  Value last = arith::MinSIOp::create(b, e.add(first, chunk), e.index(lines));
+  auto lineLoop = scf::ForOp::create(b, first, last, e.index(1));
+  b.setInsertionPointToStart(lineLoop.getBody());
+  Value line = lineLoop.getInductionVar();
+  Value image = arith::DivUIOp::create(b, line, e.index(s.oh)), oy = arith::RemUIOp::create(b, line, e.index(s.oh));
+  WindowRows window = emitWindowRows(b, s, oy);
+  int64_t wholeChannels = s.c / lanes * lanes;
+  if (wholeChannels > 0) {
+    OpBuilder::InsertionGuard guard(b);
+    auto channels = scf::ForOp::create(b, e.index(0), e.index(wholeChannels), e.index(lanes));
+    b.setInsertionPointToStart(channels.getBody());
+    e.emitRow(spans, image, line, window, channels.getInductionVar(), Value());
+  }
+  if (wholeChannels < s.c) {
+    Value mask = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()), e.index(s.c - wholeChannels));
+    e.emitRow(spans, image, line, window, e.index(wholeChannels), mask);
+  }
+  lowered.function = frame.function;
+  return lowered;
+}
+
+} // namespace fettle::codegen
