@@ -1,0 +1,56 @@
+//===- LoopEmitter.h - loops and index arithmetic -------------------------===//
+#ifndef FETTLE_CODEGEN_CPU_LOOPEMITTER_H
+#define FETTLE_CODEGEN_CPU_LOOPEMITTER_H
+
+#include "codegen/common/Kernel.h"
+#include "ir/target/CpuTarget.h"
+
+namespace fettle::codegen {
+
+using CarriedValues = llvm::SmallVector<mlir::Value>;
+
+mlir::Value indexConstant(mlir::ImplicitLocOpBuilder &b, int64_t value);
+mlir::Value addIndex(mlir::ImplicitLocOpBuilder &b, mlir::Value x, mlir::Value y);
+mlir::Value addIndex(mlir::ImplicitLocOpBuilder &b, mlir::Value x, int64_t y);
+mlir::Value mulIndex(mlir::ImplicitLocOpBuilder &b, mlir::Value x, int64_t y);
+mlir::Value minIndex(mlir::ImplicitLocOpBuilder &b, mlir::Value x, mlir::Value y);
+
+/// for (i = low; i < high; i += step) with values carried from turn to turn:
+/// `body` takes i and the values and returns the next ones. Bounds may be
+/// constants; a loop of at most one turn known to be taken is no loop.
+CarriedValues emitFor(mlir::ImplicitLocOpBuilder &b, mlir::Value low, mlir::Value high, int64_t step, mlir::ValueRange initial,
+                      llvm::function_ref<CarriedValues(mlir::Value, mlir::ValueRange)> body);
+CarriedValues emitFor(mlir::ImplicitLocOpBuilder &b, int64_t low, int64_t high, int64_t step, mlir::ValueRange initial,
+                      llvm::function_ref<CarriedValues(mlir::Value, mlir::ValueRange)> body);
+/// The same without carried values.
+void emitFor(mlir::ImplicitLocOpBuilder &b, mlir::Value low, mlir::Value high, int64_t step, llvm::function_ref<void(mlir::Value)> body);
+void emitFor(mlir::ImplicitLocOpBuilder &b, int64_t low, int64_t high, int64_t step, llvm::function_ref<void(mlir::Value)> body);
+
+/// if (condition) body.
+void emitIf(mlir::ImplicitLocOpBuilder &b, mlir::Value condition, llvm::function_ref<void()> body);
+
+/// Row-major coordinates of the linear index `index` in a space of `extents`.
+llvm::SmallVector<mlir::Value> delinearize(mlir::ImplicitLocOpBuilder &b, mlir::Value index, llvm::ArrayRef<int64_t> extents);
+
+/// x * y + z for floats, fused where the target has the instruction.
+mlir::Value emitMulAdd(mlir::ImplicitLocOpBuilder &b, const CpuTarget &target, mlir::Value x, mlir::Value y, mlir::Value z);
+
+/// A kernel whose buffers are addressed as flat arrays.
+class FlatFrame : public KernelFrame {
+public:
+  FlatFrame(nn::KernelOp kernel, mlir::OpBuilder &moduleBuilder, llvm::ArrayRef<mlir::MemRefType> packedTypes = {});
+
+  /// One-dimensional memref of all elements of a body argument, or of result `i`.
+  mlir::Value flat(mlir::BlockArgument argument) const { return flats[argument.getArgNumber()]; }
+  mlir::Value flatOutput(unsigned i) const { return flats[numInputs + i]; }
+  /// Scratch of `elements` elements on the stack, made once per call, aligned to 64 bytes.
+  mlir::Value scratch(mlir::Type element, int64_t elements);
+
+private:
+  unsigned numInputs;
+  llvm::SmallVector<mlir::Value> flats;
+};
+
+} // namespace fettle::codegen
+
+#endif

@@ -1,0 +1,207 @@
+//===- RunKernel.cpp - builds, compiles and runs one kernel in a test -----===//
+
+#include "tests/unit/codegen/RunKernel.h"
+#include "codegen/cpu/CompileModule.h"
+#include "codegen/cpu/KernelLowering.h"
+#include "ir/reference/Evaluate.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "gtest/gtest.h"
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+using namespace mlir;
+
+namespace fettle::test {
+
+/// Bytes after each result that must stay as they are.
+static constexpr int64_t guardBytes = 128;
+static constexpr char guardByte = char(0xCD);
+
+/// Wraps the body of `function` into one nn.kernel in a function after it.
+static nn::KernelOp formKernel(func::FuncOp function) {
+  OpBuilder b(function->getContext());
+  b.setInsertionPointAfter(function);
+  auto outer = func::FuncOp::create(b, function.getLoc(), "kernel_caller", function.getFunctionType());
+  b.setInsertionPointToEnd(outer.addEntryBlock());
+  auto kernel = nn::KernelOp::create(b, function.getLoc(), function.getResultTypes(), outer.getArguments());
+  func::ReturnOp::create(b, function.getLoc(), kernel.getResults());
+  Block &body = kernel.getBody().emplaceBlock();
+  IRMapping mapping;
+  for (Value argument : function.getArguments())
+    mapping.map(argument, body.addArgument(argument.getType(), function.getLoc()));
+  b.setInsertionPointToEnd(&body);
+  for (Operation &op : function.getBody().front().without_terminator())
+    b.clone(op, mapping);
+  SmallVector<Value> results;
+  for (Value value : function.getBody().front().getTerminator()->getOperands())
+    results.push_back(mapping.lookup(value));
+  nn::YieldOp::create(b, function.getLoc(), results);
+  return kernel;
+}
+
+template <typename T> static T orFail(llvm::Expected<T> value, const char *what) {
+  if (value)
+    return std::move(*value);
+  ADD_FAILURE() << what << ": " << llvm::toString(value.takeError());
+  return T();
+}
+
+KernelRun::KernelRun(StringRef functionText, KernelBuilder builder, StringRef targetName) {
+  context.loadDialect<nn::NnDialect, func::FuncDialect>();
+  codegen::loadCodegenDialects(context);
+  source = parseSourceString<ModuleOp>(functionText, &context);
+  if (!source) {
+    ADD_FAILURE() << "the function does not parse";
+    return;
+  }
+  auto function = *source->getOps<func::FuncOp>().begin();
+  for (Type type : function.getArgumentTypes())
+    inputs.push_back(cast<RankedTensorType>(type));
+  for (Type type : function.getResultTypes())
+    outputs.push_back(cast<RankedTensorType>(type));
+  nn::KernelOp kernel = formKernel(function);
+  CpuTarget target = orFail(parseCpuTarget(targetName), "target");
+  OwningOpRef<ModuleOp> module = ModuleOp::create(function.getLoc());
+  OpBuilder b = OpBuilder::atBlockEnd(module->getBody());
+  FailureOr<codegen::LoweredKernel> lowered = builder(kernel, target, b);
+  if (failed(lowered)) {
+    EXPECT_TRUE(module->getBody()->empty()) << "a builder that refuses must leave nothing behind";
+    return;
+  }
+  tileCount = lowered->tiles;
+  packings = std::move(lowered->packings);
+  std::string object = orFail(codegen::lowerKernel(*module, "kernel_under_test", target, /*optLevel=*/3), "lowering");
+  if (object.empty())
+    return;
+  jit = orFail(llvm::orc::LLJITBuilder().create(), "JIT");
+  if (!jit)
+    return;
+  if (llvm::Error error = jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object))) {
+    ADD_FAILURE() << llvm::toString(std::move(error));
+    return;
+  }
+  // The symbol is hidden; and nothing but the object is searched: kernels call no library.
+  auto symbol = jit->getExecutionSession().lookup({{&jit->getMainJITDylib(), llvm::orc::JITDylibLookupFlags::MatchAllSymbols}},
+                                                  jit->mangleAndIntern("kernel_under_test"));
+  if (symbol)
+    entry = symbol->getAddress().toPtr<Entry>();
+  else
+    ADD_FAILURE() << "linking: " << llvm::toString(symbol.takeError());
+}
+
+KernelRun::~KernelRun() = default;
+
+struct KernelRun::Call {
+  std::vector<std::vector<char>> storage; ///< operands as the kernel reads them, then results with a guard
+  std::vector<void *> pointers;
+
+  void *alignedCopy(ArrayRef<char> bytes, int64_t extra) {
+    std::vector<char> &buffer = storage.emplace_back(bytes.size() + extra + 64, guardByte);
+    char *start = reinterpret_cast<char *>(llvm::alignTo(reinterpret_cast<uintptr_t>(buffer.data()), 64));
+    std::memcpy(start, bytes.data(), bytes.size());
+    pointers.push_back(start);
+    return start;
+  }
+
+  Call(KernelRun &run, ArrayRef<HostTensor> operands) {
+    for (auto [i, operand] : llvm::enumerate(operands)) {
+      auto packing = llvm::find_if(run.packings, [i = i](const codegen::OperandPacking &packing) { return packing.operand == i; });
+      if (packing == run.packings.end()) {
+        alignedCopy(operand.bytes(), 0);
+        continue;
+      }
+      std::vector<char> packed = packing->pack(operand);
+      EXPECT_EQ(int64_t(packed.size()), packing->packedType.getNumElements() * elementBytes(packing->packedType.getElementType()));
+      alignedCopy(packed, 0);
+    }
+    for (RankedTensorType type : run.outputs)
+      alignedCopy(std::vector<char>(HostTensor(type).bytes().size(), guardByte), guardBytes);
+  }
+};
+
+std::vector<HostTensor> KernelRun::run(ArrayRef<HostTensor> operands) {
+  Call call(*this, operands);
+  for (int64_t tile = tileCount; tile-- > 0;)
+    entry(call.pointers.data(), tile, tile + 1);
+  std::vector<HostTensor> results;
+  for (auto [i, type] : llvm::enumerate(outputs)) {
+    HostTensor &result = results.emplace_back(type);
+    const char *bytes = static_cast<const char *>(call.pointers[operands.size() + i]);
+    std::memcpy(result.mutableBytes().data(), bytes, result.bytes().size());
+    for (int64_t k = 0; k < guardBytes; ++k)
+      EXPECT_EQ(bytes[result.bytes().size() + k], guardByte) << "result " << i << ": written beyond its end at byte " << k;
+  }
+  return results;
+}
+
+std::vector<HostTensor> KernelRun::reference(ArrayRef<HostTensor> operands) {
+  FailureOr<SmallVector<HostTensor>> results = reference::evaluate(*source->getOps<func::FuncOp>().begin(), operands);
+  if (failed(results)) {
+    ADD_FAILURE() << "the reference does not evaluate the function";
+    return {};
+  }
+  return std::vector<HostTensor>(results->begin(), results->end());
+}
+
+double KernelRun::measure(ArrayRef<HostTensor> operands, double budgetSeconds) {
+  Call call(*this, operands);
+  double best = 1e9, total = 0;
+  while (total < budgetSeconds) {
+    auto start = std::chrono::steady_clock::now();
+    entry(call.pointers.data(), 0, tileCount);
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    best = std::min(best, seconds);
+    total += seconds;
+  }
+  return best;
+}
+
+HostTensor randomTensor(RankedTensorType type, unsigned seed, double low, double high) {
+  HostTensor tensor(type);
+  std::mt19937 generator(seed);
+  for (int64_t i = 0; i < tensor.numElements(); ++i) {
+    double uniform = generator() / 4294967296.0;
+    if (type.getElementType().isInteger(1))
+      tensor.setInteger(i, uniform < 0.5);
+    else if (isa<IntegerType>(type.getElementType()))
+      tensor.setInteger(i, int64_t(std::floor(low + uniform * (high - low))));
+    else
+      tensor.setDouble(i, low + uniform * (high - low));
+  }
+  return tensor;
+}
+
+void expectClose(const HostTensor &actual, const HostTensor &expected, const MatchOptions &options) {
+  ASSERT_EQ(actual.type(), expected.type());
+  int shown = 0;
+  for (int64_t i = 0; i < actual.numElements() && shown < 5; ++i) {
+    double a = actual.doubleAt(i), e = expected.doubleAt(i);
+    if (a == e || (std::isnan(a) && std::isnan(e)))
+      continue;
+    if (!(std::abs(a - e) <= options.absolute + options.relative * std::abs(e))) {
+      ADD_FAILURE() << "element " << i << ": " << a << ", expected " << e;
+      ++shown;
+    }
+  }
+}
+
+void expectMatchesReference(StringRef functionText, KernelBuilder builder, const MatchOptions &options) {
+  SCOPED_TRACE(functionText.str());
+  KernelRun kernel(functionText, builder, options.target);
+  ASSERT_TRUE(kernel.built()) << "the builder refused";
+  SmallVector<HostTensor> operands;
+  for (RankedTensorType type : kernel.inputTypes())
+    operands.push_back(randomTensor(type, options.seed + operands.size(), options.low, options.high));
+  std::vector<HostTensor> actual = kernel.run(operands), expected = kernel.reference(operands);
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < actual.size(); ++i) {
+    SCOPED_TRACE("result " + std::to_string(i));
+    expectClose(actual[i], expected[i], options);
+  }
+}
+
+} // namespace fettle::test
