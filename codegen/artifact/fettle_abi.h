@@ -21,13 +21,15 @@ extern "C" {
 /* Values are those of ONNX TensorProto.DataType. */
 enum fettle_dtype {
   FETTLE_F32 = 1, FETTLE_U8 = 2, FETTLE_I8 = 3, FETTLE_U16 = 4, FETTLE_I16 = 5, FETTLE_I32 = 6, FETTLE_I64 = 7,
-  FETTLE_BOOL = 9, FETTLE_F16 = 10, FETTLE_F64 = 11, FETTLE_U32 = 12, FETTLE_U64 = 13, FETTLE_BF16 = 16
+  FETTLE_BOOL = 9, FETTLE_F16 = 10, FETTLE_F64 = 11, FETTLE_U32 = 12, FETTLE_U64 = 13, FETTLE_BF16 = 16,
+  FETTLE_U4 = 21, FETTLE_I4 = 22 /* one byte for each element */
 };
 
 enum fettle_status {
   FETTLE_OK = 0,
-  FETTLE_NULL_POINTER = 1,     /* weights, arena, an input or an output is null */
-  FETTLE_MISALIGNED = 2        /* weights or arena not aligned to 64 bytes */
+  FETTLE_NULL_POINTER = 1,     /* weights, arena, an input or an output is null (and not of zero bytes) */
+  FETTLE_MISALIGNED = 2,       /* weights or arena not aligned to 64 bytes */
+  FETTLE_OUT_OF_RANGE = 3      /* run_steps: no such steps */
 };
 
 /* Runs tiles [begin, end) of one kernel. */
@@ -51,6 +53,27 @@ typedef struct {
   void *parallel_context;
 } fettle_context;
 
+/* Where an argument of a kernel lies. */
+enum fettle_space { FETTLE_INPUT = 0, FETTLE_OUTPUT = 1, FETTLE_ARENA = 2, FETTLE_WEIGHTS = 3 };
+
+typedef struct {
+  int32_t space;               /* enum fettle_space */
+  int32_t index;               /* which input or output; 0 otherwise */
+  int64_t offset;              /* bytes */
+} fettle_argument;
+
+/* One call of a kernel: kernel(pointers to its arguments, begin, end) for tiles in [0, tiles). */
+typedef struct fettle_step {
+  const char *name;            /* its ONNX nodes: "Conv_12+Relu_13" */
+  const char *kind;            /* what the kernel computes: "conv" */
+  fettle_task kernel;
+  const fettle_argument *arguments; /* inputs, then outputs */
+  int64_t num_arguments;
+  int64_t tiles;
+  int64_t macs;                /* multiply-adds */
+  int64_t bytes;               /* operands read plus results written */
+} fettle_step;
+
 typedef struct fettle_model {
   int32_t abi_version;         /* FETTLE_ABI_VERSION */
   int32_t num_inputs, num_outputs, num_kernels;
@@ -60,9 +83,11 @@ typedef struct fettle_model {
   const fettle_tensor *inputs, *outputs;
   /* Runs the model. Returns a fettle_status. Inputs and outputs are in descriptor order, of any alignment. */
   int32_t (*run)(const fettle_context *context, const void *const *inputs, void *const *outputs);
-  /* For profilers: step `i` runs kernel steps' range, in order; the name of a step is its ONNX nodes. */
   int32_t num_steps;
-  const struct fettle_step *steps;
+  const fettle_step *steps;
+  /* For profilers: runs steps [first, last) only. run is run_steps(..., 0, num_steps). */
+  int32_t (*run_steps)(const fettle_context *context, const void *const *inputs, void *const *outputs, int32_t first,
+                       int32_t last);
 } fettle_model;
 
 #ifdef __cplusplus

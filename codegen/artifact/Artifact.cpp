@@ -1,0 +1,177 @@
+//===- Artifact.cpp - a compiled model becomes a folder -------------------===//
+
+#include "codegen/artifact/Artifact.h"
+#include "codegen/artifact/HostSupport.h"
+#include "codegen/artifact/Link.h"
+#include "codegen/artifact/Manifest.h"
+#include "codegen/artifact/ModelHeader.h"
+#include "codegen/artifact/ModelObject.h"
+#include "codegen/artifact/Npy.h"
+#include "codegen/artifact/OutputFolder.h"
+#include "codegen/artifact/TensorType.h"
+
+namespace fettle::codegen {
+
+extern const unsigned char abi_header[]; // made by cmake/Embed.cmake
+extern const unsigned long abi_header_size;
+
+static std::vector<Manifest::Tensor> describeTensors(llvm::ArrayRef<ModelTensor> tensors) {
+  std::vector<Manifest::Tensor> result;
+  for (const ModelTensor &tensor : tensors)
+    result.push_back({tensor.name, findAbiType(tensor.type.getElementType())->name.str(), tensor.type.getShape().vec(),
+                      tensorBytes(tensor)});
+  return result;
+}
+
+static llvm::Expected<Manifest> describeModel(const CompiledModel &model, const ArtifactOptions &options) {
+  Manifest manifest;
+  manifest.name = options.name;
+  manifest.identifier = modelIdentifier(options.name);
+  manifest.version = options.version;
+  manifest.targetName = model.target.name;
+  manifest.triple = model.target.triple;
+  manifest.cpu = model.target.cpu;
+  manifest.features = model.target.features;
+  manifest.vectorBytes = model.target.vectorBytes;
+  llvm::Expected<std::vector<std::string>> required = requiredFeatures(model.target);
+  if (!required)
+    return required.takeError();
+  manifest.requiredFeatures = std::move(*required);
+  manifest.inputs = describeTensors(model.inputs);
+  manifest.outputs = describeTensors(model.outputs);
+  for (const Step &step : model.steps) {
+    const CompiledKernel &kernel = model.kernels[step.kernel];
+    manifest.steps.push_back({step.name, kernel.kind, kernel.symbol, step.tiles, step.macs, step.bytes});
+  }
+  manifest.numKernels = model.kernels.size();
+  manifest.arenaBytes = artifactArenaBytes(model);
+  manifest.weightsBytes = model.weightsBytes;
+  manifest.modelHash = options.modelHash;
+  manifest.recipeHash = options.recipeHash;
+  manifest.dataHash = options.dataHash;
+  manifest.details = options.details;
+  return manifest;
+}
+
+/// IDENTIFIER.so and IDENTIFIER.o.
+static llvm::Error writeCode(OutputFolder &folder, const CompiledModel &model, const std::string &identifier) {
+  llvm::Expected<std::vector<std::string>> objects = emitModelObjects(model, identifier);
+  if (!objects)
+    return objects.takeError();
+  if (llvm::Error error = folder.makeFolder("objects"))
+    return error;
+  LinkJob job;
+  job.exported = identifier + "_model";
+  auto add = [&](llvm::StringRef object) {
+    std::string name = "objects/" + std::to_string(job.objects.size()) + ".o";
+    job.objects.push_back(folder.path(name));
+    return folder.write(name, object);
+  };
+  for (const std::string &object : *objects)
+    if (llvm::Error error = add(object))
+      return error;
+  for (const std::string &object : model.objects)
+    if (llvm::Error error = add(object))
+      return error;
+  job.output = folder.path(identifier + ".so");
+  if (llvm::Error error = linkShared(job, identifier + ".so"))
+    return error;
+  job.output = folder.path(identifier + ".o");
+  if (llvm::Error error = linkRelocatable(job))
+    return error;
+  folder.remove("objects");
+  return llvm::Error::success();
+}
+
+/// Writes the segments in order; memory holds one at a time.
+static llvm::Expected<Manifest::File> writeWeights(OutputFolder &folder, const CompiledModel &model,
+                                                   const std::string &name) {
+  llvm::Expected<HashedFile> file = HashedFile::create(folder.path(name));
+  if (!file)
+    return file.takeError();
+  for (const WeightSegment &segment : model.weights) {
+    if (segment.offset < file->size() || segment.offset + segment.bytes > model.weightsBytes)
+      return llvm::createStringError("weight segments overlap, or leave the weights");
+    if (llvm::Error error = file->appendZeros(segment.offset - file->size()))
+      return error;
+    std::vector<char> bytes = segment.make();
+    if (int64_t(bytes.size()) != segment.bytes)
+      return llvm::createStringError("a weight segment has " + llvm::Twine(bytes.size()) + " bytes, not the " +
+                                     llvm::Twine(segment.bytes) + " that were planned");
+    if (llvm::Error error = file->append(bytes))
+      return error;
+  }
+  if (llvm::Error error = file->appendZeros(model.weightsBytes - file->size()))
+    return error;
+  llvm::Expected<std::string> hash = file->finish();
+  if (!hash)
+    return hash.takeError();
+  return Manifest::File{name, model.weightsBytes, std::move(*hash)};
+}
+
+static llvm::Error writeGolden(OutputFolder &folder, llvm::StringRef role, llvm::ArrayRef<HostTensor> tensors,
+                               std::vector<std::string> &paths) {
+  for (auto [index, tensor] : llvm::enumerate(tensors)) {
+    llvm::Expected<std::string> npy = toNpy(tensor);
+    if (!npy)
+      return npy.takeError();
+    paths.push_back(("golden/" + role + "_" + llvm::Twine(index) + ".npy").str());
+    if (llvm::Error error = folder.write(paths.back(), *npy))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error writeArtifact(llvm::StringRef directory, const CompiledModel &model, const ArtifactOptions &options) {
+  if (llvm::Error error = checkTensors(model))
+    return error;
+  if ((!options.goldenInputs.empty() && options.goldenInputs.size() != model.inputs.size()) ||
+      (!options.goldenOutputs.empty() && options.goldenOutputs.size() != model.outputs.size()))
+    return llvm::createStringError("golden vectors are for another number of inputs or outputs");
+  llvm::Expected<OutputFolder> folder = OutputFolder::create(directory);
+  if (!folder)
+    return folder.takeError();
+  llvm::Expected<Manifest> manifest = describeModel(model, options);
+  if (!manifest)
+    return manifest.takeError();
+  const std::string &identifier = manifest->identifier;
+
+  if (llvm::Error error = writeCode(*folder, model, identifier))
+    return error;
+  llvm::Expected<Manifest::File> weights = writeWeights(*folder, model, identifier + ".weights");
+  if (!weights)
+    return weights.takeError();
+  manifest->files.push_back(std::move(*weights));
+  if (llvm::Error error = folder->write(identifier + ".h", modelHeader(model, identifier)))
+    return error;
+  if (llvm::Error error = folder->write(
+          "fettle_abi.h", llvm::StringRef(reinterpret_cast<const char *>(abi_header), abi_header_size)))
+    return error;
+  std::vector<std::string> listed = {identifier + ".so", identifier + ".o", identifier + ".h", "fettle_abi.h"};
+
+  if (!options.goldenInputs.empty() || !options.goldenOutputs.empty()) {
+    if (llvm::Error error = folder->makeFolder("golden"))
+      return error;
+    if (llvm::Error error = writeGolden(*folder, "input", options.goldenInputs, manifest->goldenInputs))
+      return error;
+    if (llvm::Error error = writeGolden(*folder, "output", options.goldenOutputs, manifest->goldenOutputs))
+      return error;
+    listed.insert(listed.end(), manifest->goldenInputs.begin(), manifest->goldenInputs.end());
+    listed.insert(listed.end(), manifest->goldenOutputs.begin(), manifest->goldenOutputs.end());
+  }
+  for (const std::string &name : listed) {
+    llvm::Expected<Manifest::File> file = folder->describe(name);
+    if (!file)
+      return file.takeError();
+    manifest->files.push_back(std::move(*file));
+  }
+  llvm::sort(manifest->files, [](const Manifest::File &a, const Manifest::File &b) { return a.path < b.path; });
+  if (llvm::Error error = folder->write("manifest.json", manifest->print()))
+    return error;
+  for (const auto &[name, text] : options.reports)
+    if (llvm::Error error = folder->write(name, text))
+      return error;
+  return folder->commit();
+}
+
+} // namespace fettle::codegen

@@ -1,0 +1,26 @@
+//===- Link.h - objects to a shared library, in this process --------------===//
+#ifndef FETTLE_CODEGEN_ARTIFACT_LINK_H
+#define FETTLE_CODEGEN_ARTIFACT_LINK_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+#include <string>
+
+namespace fettle::codegen {
+
+struct LinkJob {
+  std::vector<std::string> objects; ///< paths of relocatable ELF files
+  std::string exported;             ///< the one symbol others may see
+  std::string output;               ///< path
+};
+
+/// Links a shared library without dependencies that exports one symbol; `soname`
+/// is recorded in it. An undefined symbol is an error that lists it.
+llvm::Error linkShared(const LinkJob &job, llvm::StringRef soname);
+
+/// Links one relocatable object in which every symbol but the exported one is local.
+llvm::Error linkRelocatable(const LinkJob &job);
+
+} // namespace fettle::codegen
+
+#endif

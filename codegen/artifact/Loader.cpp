@@ -1,0 +1,263 @@
+//===- Loader.cpp - runs an artifact in this process ----------------------===//
+
+#include "codegen/artifact/Loader.h"
+#include "codegen/artifact/HostSupport.h"
+#include "codegen/artifact/OutputFolder.h"
+#include "codegen/artifact/TensorType.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthreadpool.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace fettle::codegen {
+
+static std::string pathIn(llvm::StringRef directory, llvm::StringRef file) {
+  llvm::SmallString<128> path(directory);
+  llvm::sys::path::append(path, file);
+  llvm::sys::fs::make_absolute(path);
+  return path.str().str();
+}
+
+/// All files there, with their sizes; hashes where asked for, and always that of
+/// the code, since a damaged library can crash the dynamic loader.
+static llvm::Error checkFiles(llvm::StringRef directory, const Manifest &manifest, bool verifyAll) {
+  std::string code = manifest.identifier + ".so", weights = manifest.identifier + ".weights";
+  bool codeListed = false, weightsListed = false;
+  for (const Manifest::File &file : manifest.files) {
+    codeListed |= file.path == code;
+    weightsListed |= file.path == weights && file.bytes == manifest.weightsBytes;
+    std::string path = pathIn(directory, file.path);
+    uint64_t bytes;
+    if (std::error_code error = llvm::sys::fs::file_size(path, bytes))
+      return llvm::createFileError(path, error);
+    if (bytes != uint64_t(file.bytes))
+      return llvm::createStringError(path + ": has " + llvm::Twine(bytes) + " bytes, and the manifest says " +
+                                     llvm::Twine(file.bytes) + ": the artifact is damaged; compile the model again");
+    if (!verifyAll && file.path != code)
+      continue;
+    llvm::Expected<std::string> hash = hashFile(path);
+    if (!hash)
+      return hash.takeError();
+    if (*hash != file.sha256)
+      return llvm::createStringError(path + ": differs from its checksum in the manifest: the artifact is damaged; "
+                                            "compile the model again");
+  }
+  if (!codeListed || !weightsListed)
+    return llvm::createStringError(directory + "/manifest.json: does not list " + (codeListed ? weights : code) +
+                                   " with its size");
+  return llvm::Error::success();
+}
+
+/// The dynamic loader takes a path that it has seen for the library that it has
+/// loaded from there, though another artifact may have taken its place. So each
+/// load spells the folder's separator differently ("/" and "/./" as binary digits);
+/// files that are the same are still found to be so, by inode.
+static std::string freshSpelling(llvm::StringRef path) {
+  static std::atomic<uint64_t> loads{0};
+  std::string separator = "/";
+  for (uint64_t digits = ++loads; digits; digits >>= 1)
+    separator += digits & 1 ? "./" : "/";
+  return (llvm::sys::path::parent_path(path) + separator + llvm::sys::path::filename(path)).str();
+}
+
+llvm::Error LoadedModel::loadCode(llvm::StringRef path) {
+  library = dlopen(freshSpelling(path).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return llvm::createStringError("cannot load the code: " + llvm::Twine(dlerror()));
+  std::string symbol = description.identifier + "_model";
+  model = static_cast<const fettle_model *>(dlsym(library, symbol.c_str()));
+  if (!model)
+    return llvm::createStringError(path + ": has no symbol '" + symbol + "'");
+  if (model->abi_version != FETTLE_ABI_VERSION)
+    return llvm::createStringError(path + ": has ABI version " + llvm::Twine(model->abi_version) +
+                                   ", and this fettle knows version " + llvm::Twine(FETTLE_ABI_VERSION));
+  auto sameTensors = [](const fettle_tensor *tensors, int32_t count, const std::vector<Manifest::Tensor> &described) {
+    if (size_t(count) != described.size())
+      return false;
+    for (int32_t i = 0; i < count; ++i) {
+      const AbiType *type = findAbiType(described[i].dtype);
+      llvm::ArrayRef<int64_t> shape(tensors[i].dims, tensors[i].rank);
+      if (!type || type->dtype != tensors[i].dtype || shape != llvm::ArrayRef<int64_t>(described[i].shape) ||
+          tensors[i].bytes != described[i].bytes)
+        return false;
+    }
+    return true;
+  };
+  if (model->arena_bytes != description.arenaBytes || model->weights_bytes != description.weightsBytes ||
+      !sameTensors(model->inputs, model->num_inputs, description.inputs) ||
+      !sameTensors(model->outputs, model->num_outputs, description.outputs))
+    return llvm::createStringError(path + ": contradicts the manifest: the artifact is damaged; compile the model again");
+  return llvm::Error::success();
+}
+
+llvm::Error LoadedModel::mapWeights(llvm::StringRef path) {
+  if (model->weights_bytes == 0)
+    return llvm::Error::success();
+  int file = ::open(path.str().c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0)
+    return llvm::createFileError(path, std::error_code(errno, std::generic_category()));
+  void *mapping = mmap(nullptr, model->weights_bytes, PROT_READ, MAP_PRIVATE, file, 0);
+  int mapError = errno;
+  ::close(file);
+  if (mapping == MAP_FAILED)
+    return llvm::createFileError(path, std::error_code(mapError, std::generic_category()));
+  weights = mapping;
+  madvise(weights, model->weights_bytes, MADV_WILLNEED);
+  context.weights = weights;
+  return llvm::Error::success();
+}
+
+llvm::Error LoadedModel::allocateArena() {
+  if (model->arena_bytes == 0)
+    return llvm::Error::success();
+  void *mapping = mmap(nullptr, model->arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapping == MAP_FAILED)
+    return llvm::createStringError("cannot allocate the arena of " + llvm::Twine(model->arena_bytes) +
+                                   " bytes: " + std::strerror(errno));
+  arena = mapping;
+  // Fewer page faults in the first call; memory that is not touched is still not used.
+  madvise(arena, model->arena_bytes, MADV_HUGEPAGE);
+  context.arena = arena;
+  return llvm::Error::success();
+}
+
+static void parallelFor(void *pool, fettle_task task, void *taskContext, int64_t count) {
+  struct Call {
+    fettle_task task;
+    void *context;
+  } call{task, taskContext};
+  auto *threads = static_cast<pthreadpool_t>(pool);
+  // Four pieces a thread: enough to even out, few enough to keep the cost of handing them out small.
+  size_t piece = std::max<size_t>(1, count / (pthreadpool_get_threads_count(threads) * 4));
+  pthreadpool_parallelize_1d_tile_1d(
+      threads,
+      [](void *context, size_t start, size_t size) {
+        auto *call = static_cast<Call *>(context);
+        call->task(call->context, start, start + size);
+      },
+      &call, count, piece, /*flags=*/0);
+}
+
+llvm::Expected<std::unique_ptr<LoadedModel>> LoadedModel::open(llvm::StringRef directory, const LoadOptions &options) {
+  llvm::Expected<Manifest> manifest = Manifest::read(directory);
+  if (!manifest)
+    return manifest.takeError();
+  std::unique_ptr<LoadedModel> loaded(new LoadedModel());
+  loaded->description = std::move(*manifest);
+  const Manifest &description = loaded->description;
+  auto within = [&](llvm::Error error) {
+    return error ? llvm::createStringError(directory + ": " + llvm::toString(std::move(error))) : llvm::Error::success();
+  };
+  if (llvm::Error error = within(checkHost(description.triple, description.requiredFeatures)))
+    return error;
+  if (llvm::Error error = checkFiles(directory, description, options.verifyChecksums))
+    return error;
+  if (llvm::Error error = within(loaded->loadCode(pathIn(directory, description.identifier + ".so"))))
+    return error;
+  if (llvm::Error error = loaded->mapWeights(pathIn(directory, description.identifier + ".weights")))
+    return error;
+  if (llvm::Error error = within(loaded->allocateArena()))
+    return error;
+  if (options.threads > 1) {
+    loaded->pool = pthreadpool_create(options.threads);
+    if (!loaded->pool)
+      return llvm::createStringError("cannot start " + llvm::Twine(options.threads) + " threads");
+    loaded->context.parallel_for = parallelFor;
+    loaded->context.parallel_context = loaded->pool;
+  }
+  return loaded;
+}
+
+LoadedModel::~LoadedModel() {
+  if (pool)
+    pthreadpool_destroy(pool);
+  if (arena)
+    munmap(arena, model->arena_bytes);
+  if (weights)
+    munmap(weights, model->weights_bytes);
+  if (library)
+    dlclose(library);
+}
+
+static std::vector<mlir::RankedTensorType> types(const std::vector<Manifest::Tensor> &tensors,
+                                                 mlir::MLIRContext *context) {
+  std::vector<mlir::RankedTensorType> result;
+  for (const Manifest::Tensor &tensor : tensors)
+    result.push_back(mlir::RankedTensorType::get(tensor.shape, elementType(*findAbiType(tensor.dtype), context)));
+  return result;
+}
+
+std::vector<mlir::RankedTensorType> LoadedModel::inputTypes(mlir::MLIRContext *context) const {
+  return types(description.inputs, context);
+}
+
+std::vector<mlir::RankedTensorType> LoadedModel::outputTypes(mlir::MLIRContext *context) const {
+  return types(description.outputs, context);
+}
+
+llvm::Error LoadedModel::check(int32_t status, size_t numInputs, size_t numOutputs) const {
+  if (numInputs != size_t(model->num_inputs) || numOutputs != size_t(model->num_outputs))
+    return llvm::createStringError("the model has " + llvm::Twine(model->num_inputs) + " inputs and " +
+                                   llvm::Twine(model->num_outputs) + " outputs, and was called with " +
+                                   llvm::Twine(numInputs) + " and " + llvm::Twine(numOutputs));
+  switch (status) {
+  case FETTLE_OK:
+    return llvm::Error::success();
+  case FETTLE_NULL_POINTER:
+    return llvm::createStringError("the model was called with a null pointer");
+  case FETTLE_MISALIGNED:
+    return llvm::createStringError("the model was called with weights or arena not aligned to 64 bytes");
+  default:
+    return llvm::createStringError("the model returned status " + llvm::Twine(status));
+  }
+}
+
+llvm::Error LoadedModel::run(llvm::ArrayRef<const void *> inputs, llvm::ArrayRef<void *> outputs) {
+  if (llvm::Error error = check(FETTLE_OK, inputs.size(), outputs.size()))
+    return error;
+  return check(model->run(&context, inputs.data(), outputs.data()), inputs.size(), outputs.size());
+}
+
+llvm::Error LoadedModel::runSteps(llvm::ArrayRef<const void *> inputs, llvm::ArrayRef<void *> outputs,
+                                  llvm::function_ref<void(int32_t)> afterStep) {
+  if (llvm::Error error = check(FETTLE_OK, inputs.size(), outputs.size()))
+    return error;
+  for (int32_t step = 0; step < model->num_steps; ++step) {
+    int32_t status = model->run_steps(&context, inputs.data(), outputs.data(), step, step + 1);
+    if (llvm::Error error = check(status, inputs.size(), outputs.size()))
+      return error;
+    afterStep(step);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::vector<HostTensor>> LoadedModel::run(llvm::ArrayRef<HostTensor> inputs,
+                                                           mlir::MLIRContext *typeContext) {
+  if (llvm::Error error = check(FETTLE_OK, inputs.size(), description.outputs.size()))
+    return error;
+  std::vector<const void *> inputPointers;
+  for (auto [tensor, described] : llvm::zip(inputs, description.inputs)) {
+    const AbiType *type = findAbiType(tensor.elementType());
+    if (!type || type->name != described.dtype || tensor.shape() != llvm::ArrayRef<int64_t>(described.shape))
+      return llvm::createStringError("input '" + described.name + "' has another type or shape than the model's");
+    inputPointers.push_back(tensor.bytes().data());
+  }
+  std::vector<HostTensor> outputs;
+  std::vector<void *> outputPointers;
+  for (mlir::RankedTensorType type : outputTypes(typeContext)) {
+    outputs.emplace_back(type);
+    outputPointers.push_back(outputs.back().mutableBytes().data());
+  }
+  if (llvm::Error error = run(inputPointers, outputPointers))
+    return error;
+  return outputs;
+}
+
+} // namespace fettle::codegen

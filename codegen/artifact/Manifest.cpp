@@ -1,0 +1,197 @@
+//===- Manifest.cpp - manifest.json, written and read ---------------------===//
+
+#include "codegen/artifact/Manifest.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace fettle::codegen {
+
+/// Tells our manifests from those of others (web applications have them too).
+static constexpr llvm::StringLiteral format = "fettle-artifact";
+
+int64_t Manifest::macs() const {
+  int64_t sum = 0;
+  for (const Step &step : steps)
+    sum += step.macs;
+  return sum;
+}
+
+/// JSON is UTF-8; ONNX names may hold any bytes.
+static std::string utf8(llvm::StringRef text) { return llvm::json::isUTF8(text) ? text.str() : llvm::json::fixUTF8(text); }
+
+static llvm::json::Array tensorsToJson(const std::vector<Manifest::Tensor> &tensors) {
+  llvm::json::Array array;
+  for (const Manifest::Tensor &tensor : tensors)
+    array.push_back(llvm::json::Object{{"name", utf8(tensor.name)},
+                                       {"dtype", tensor.dtype},
+                                       {"shape", llvm::json::Array(tensor.shape)},
+                                       {"bytes", tensor.bytes}});
+  return array;
+}
+
+std::string Manifest::print() const {
+  llvm::json::Array stepArray, fileArray;
+  for (const Step &step : steps)
+    stepArray.push_back(llvm::json::Object{{"name", utf8(step.name)},
+                                           {"kind", step.kind},
+                                           {"kernel", step.kernel},
+                                           {"tiles", step.tiles},
+                                           {"macs", step.macs},
+                                           {"bytes", step.bytes}});
+  for (const File &file : files)
+    fileArray.push_back(llvm::json::Object{{"path", file.path}, {"bytes", file.bytes}, {"sha256", file.sha256}});
+  llvm::json::Object hashes;
+  for (auto [key, value] : {std::pair("model", &modelHash), std::pair("recipe", &recipeHash), std::pair("data", &dataHash)})
+    if (!value->empty())
+      hashes[key] = *value;
+  llvm::json::Object shapes;
+  for (const Tensor &input : inputs)
+    shapes[utf8(input.name)] = llvm::json::Array(input.shape);
+
+  llvm::json::Object document(details);
+  document["format"] = format;
+  document["format_version"] = formatVersion;
+  document["name"] = utf8(name);
+  document["identifier"] = identifier;
+  document["version"] = utf8(version);
+  document["target"] = llvm::json::Object{{"name", targetName},
+                                          {"triple", triple},
+                                          {"cpu", cpu},
+                                          {"features", features},
+                                          {"required_features", llvm::json::Array(requiredFeatures)},
+                                          {"vector_bytes", vectorBytes}};
+  document["inputs"] = tensorsToJson(inputs);
+  document["outputs"] = tensorsToJson(outputs);
+  document["specializations"] = llvm::json::Array{llvm::json::Object{{"inputs", std::move(shapes)}}};
+  document["steps"] = std::move(stepArray);
+  document["kernels"] = numKernels;
+  document["macs"] = macs();
+  document["arena_bytes"] = arenaBytes;
+  document["weights_bytes"] = weightsBytes;
+  document["files"] = std::move(fileArray);
+  document["hashes"] = std::move(hashes);
+  if (!goldenInputs.empty() || !goldenOutputs.empty())
+    document["golden"] =
+        llvm::json::Object{{"inputs", llvm::json::Array(goldenInputs)}, {"outputs", llvm::json::Array(goldenOutputs)}};
+  // llvm::json prints the keys of an object sorted.
+  return llvm::formatv("{0:2}\n", llvm::json::Value(std::move(document)));
+}
+
+static bool fromJSON(const llvm::json::Value &value, Manifest::Tensor &tensor, llvm::json::Path path) {
+  llvm::json::ObjectMapper mapper(value, path);
+  return mapper && mapper.map("name", tensor.name) && mapper.map("dtype", tensor.dtype) &&
+         mapper.map("shape", tensor.shape) && mapper.map("bytes", tensor.bytes);
+}
+
+static bool fromJSON(const llvm::json::Value &value, Manifest::Step &step, llvm::json::Path path) {
+  llvm::json::ObjectMapper mapper(value, path);
+  return mapper && mapper.map("name", step.name) && mapper.map("kind", step.kind) && mapper.map("kernel", step.kernel) &&
+         mapper.map("tiles", step.tiles) && mapper.map("macs", step.macs) && mapper.map("bytes", step.bytes);
+}
+
+static bool fromJSON(const llvm::json::Value &value, Manifest::File &file, llvm::json::Path path) {
+  llvm::json::ObjectMapper mapper(value, path);
+  return mapper && mapper.map("path", file.path) && mapper.map("bytes", file.bytes) && mapper.map("sha256", file.sha256);
+}
+
+static bool readDocument(const llvm::json::Value &value, Manifest &manifest, llvm::json::Path path) {
+  const llvm::json::Object &document = *value.getAsObject();
+  llvm::json::ObjectMapper mapper(value, path);
+  if (!mapper || !mapper.map("name", manifest.name) || !mapper.map("identifier", manifest.identifier) ||
+      !mapper.map("version", manifest.version) || !mapper.map("inputs", manifest.inputs) ||
+      !mapper.map("outputs", manifest.outputs) || !mapper.map("steps", manifest.steps) ||
+      !mapper.map("kernels", manifest.numKernels) || !mapper.map("arena_bytes", manifest.arenaBytes) ||
+      !mapper.map("weights_bytes", manifest.weightsBytes) || !mapper.map("files", manifest.files))
+    return false;
+  const llvm::json::Value *target = document.get("target");
+  if (!target) {
+    path.field("target").report("missing");
+    return false;
+  }
+  llvm::json::ObjectMapper targetMapper(*target, path.field("target"));
+  if (!targetMapper || !targetMapper.map("name", manifest.targetName) || !targetMapper.map("triple", manifest.triple) ||
+      !targetMapper.map("cpu", manifest.cpu) || !targetMapper.map("features", manifest.features) ||
+      !targetMapper.map("required_features", manifest.requiredFeatures) ||
+      !targetMapper.map("vector_bytes", manifest.vectorBytes))
+    return false;
+  if (const llvm::json::Value *golden = document.get("golden")) {
+    llvm::json::ObjectMapper goldenMapper(*golden, path.field("golden"));
+    if (!goldenMapper || !goldenMapper.map("inputs", manifest.goldenInputs) ||
+        !goldenMapper.map("outputs", manifest.goldenOutputs))
+      return false;
+  }
+  if (const llvm::json::Object *hashes = document.getObject("hashes")) {
+    manifest.modelHash = hashes->getString("model").value_or("").str();
+    manifest.recipeHash = hashes->getString("recipe").value_or("").str();
+    manifest.dataHash = hashes->getString("data").value_or("").str();
+  }
+  return true;
+}
+
+/// llvm::json recurses: a hostile file must not exhaust the stack.
+static bool isDeeplyNested(llvm::StringRef text) {
+  int depth = 0;
+  bool inString = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (inString) {
+      if (text[i] == '\\')
+        ++i;
+      else if (text[i] == '"')
+        inString = false;
+    } else if (text[i] == '"') {
+      inString = true;
+    } else if (text[i] == '[' || text[i] == '{') {
+      if (++depth > 64)
+        return true;
+    } else if (text[i] == ']' || text[i] == '}') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+llvm::Expected<Manifest> Manifest::parse(llvm::StringRef text) {
+  if (isDeeplyNested(text))
+    return llvm::createStringError("not the manifest of a fettle artifact: nested too deeply");
+  llvm::Expected<llvm::json::Value> value = llvm::json::parse(text);
+  if (!value)
+    return value.takeError();
+  llvm::json::Object *document = value->getAsObject();
+  if (!document || document->getString("format") != llvm::StringRef(format))
+    return llvm::createStringError("not the manifest of a fettle artifact");
+  std::optional<int64_t> version = document->getInteger("format_version");
+  if (version != formatVersion)
+    return llvm::createStringError("the artifact has format version " +
+                                   (version ? std::to_string(*version) : std::string("(none)")) +
+                                   ", and this fettle reads version " + std::to_string(formatVersion) +
+                                   ": compile the model again");
+  Manifest manifest;
+  llvm::json::Path::Root root("manifest");
+  if (!readDocument(*value, manifest, root))
+    return root.getError();
+  if (manifest.arenaBytes < 0 || manifest.weightsBytes < 0)
+    return llvm::createStringError("manifest: negative size");
+  for (llvm::StringRef key : {"format", "format_version", "name", "identifier", "version", "target", "inputs", "outputs",
+                              "specializations", "steps", "kernels", "macs", "arena_bytes", "weights_bytes", "files",
+                              "hashes", "golden"})
+    document->erase(key);
+  manifest.details = std::move(*document);
+  return manifest;
+}
+
+llvm::Expected<Manifest> Manifest::read(llvm::StringRef directory) {
+  llvm::SmallString<128> path(directory);
+  llvm::sys::path::append(path, "manifest.json");
+  llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false);
+  if (!buffer)
+    return llvm::createFileError(path, buffer.getError());
+  llvm::Expected<Manifest> manifest = parse((*buffer)->getBuffer());
+  if (!manifest)
+    return llvm::createStringError(path + ": " + llvm::toString(manifest.takeError()));
+  return manifest;
+}
+
+} // namespace fettle::codegen

@@ -1,0 +1,62 @@
+//===- Manifest.h - manifest.json, written and read -----------------------===//
+#ifndef FETTLE_CODEGEN_ARTIFACT_MANIFEST_H
+#define FETTLE_CODEGEN_ARTIFACT_MANIFEST_H
+
+#include "llvm/Support/Error.h"
+#include "llvm/Support/JSON.h"
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fettle::codegen {
+
+/// What manifest.json says: enough to load, check and describe an artifact.
+/// `report.*` is not listed: it holds timings and is outside the checksums.
+struct Manifest {
+  static constexpr int64_t formatVersion = 1;
+
+  struct Tensor {
+    std::string name;
+    std::string dtype; ///< "f32", as in TensorType.cpp
+    std::vector<int64_t> shape;
+    int64_t bytes = 0;
+  };
+  struct Step {
+    std::string name; ///< its ONNX nodes
+    std::string kind; ///< root op of the kernel
+    std::string kernel;
+    int64_t tiles = 0, macs = 0, bytes = 0;
+  };
+  struct File {
+    std::string path; ///< relative to the folder
+    int64_t bytes = 0;
+    std::string sha256;
+  };
+
+  std::string name;       ///< as the user gave it
+  std::string identifier; ///< of symbols and files
+  std::string version;    ///< the model's semantic version
+  std::string targetName, triple, cpu, features;
+  std::vector<std::string> requiredFeatures; ///< of the CPU, checked before a run
+  int64_t vectorBytes = 0;
+  std::vector<Tensor> inputs, outputs;
+  std::vector<Step> steps;
+  int64_t numKernels = 0;
+  int64_t arenaBytes = 0, weightsBytes = 0;
+  std::vector<File> files; ///< by path
+  std::vector<std::string> goldenInputs, goldenOutputs;
+  std::string modelHash, recipeHash, dataHash; ///< SHA-256; empty where there is none
+  llvm::json::Object details; ///< further top-level entries, by the tools
+
+  int64_t macs() const;
+  /// Text of the file; a pure function of the fields.
+  std::string print() const;
+  /// Errors name the field that is missing or wrong.
+  static llvm::Expected<Manifest> parse(llvm::StringRef text);
+  /// Reads DIRECTORY/manifest.json. Errors: no such file, not an artifact's.
+  static llvm::Expected<Manifest> read(llvm::StringRef directory);
+};
+
+} // namespace fettle::codegen
+
+#endif

@@ -1,0 +1,225 @@
+//===- ModelObject.cpp - a model's tables and runtime as one object -------===//
+//
+// The runtime (runtime/model_runtime.c) is embedded as bitcode and reads one
+// constant, `fettle_program`. Here that constant, and the public descriptor, are
+// added to the runtime's LLVM module as plain structs whose layout follows the
+// C headers field by field; then the module is compiled for the model's target.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/artifact/ModelObject.h"
+#include "codegen/artifact/TensorType.h"
+#include "codegen/artifact/fettle_abi.h"
+#include "codegen/common/ObjectEmitter.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+namespace fettle::codegen {
+
+// Made by cmake/Embed.cmake.
+extern const unsigned char model_runtime_bitcode[], memory_bitcode[], half_bitcode[];
+extern const unsigned long model_runtime_bitcode_size, memory_bitcode_size, half_bitcode_size;
+
+static constexpr int64_t alignment = 64;
+
+static int64_t pointersOffset(const CompiledModel &model) { return llvm::alignTo(model.arenaBytes, alignment); }
+
+int64_t artifactArenaBytes(const CompiledModel &model) {
+  size_t most = 0;
+  for (const Step &step : model.steps)
+    most = std::max(most, step.arguments.size());
+  return pointersOffset(model) + llvm::alignTo(most * sizeof(void *), alignment);
+}
+
+static llvm::Error checkSteps(const CompiledModel &model) {
+  for (const Step &step : model.steps) {
+    auto fault = [&](const char *what) {
+      return llvm::createStringError("step '" + step.name + "' refers to " + what + " outside the model");
+    };
+    if (step.kernel >= model.kernels.size())
+      return fault("a kernel");
+    for (const BufferReference &argument : step.arguments) {
+      if (argument.offset < 0)
+        return fault("a buffer");
+      switch (argument.space) {
+      case BufferReference::Input:
+        if (argument.index >= model.inputs.size())
+          return fault("an input");
+        break;
+      case BufferReference::Output:
+        if (argument.index >= model.outputs.size())
+          return fault("an output");
+        break;
+      case BufferReference::Arena:
+        if (argument.offset > model.arenaBytes)
+          return fault("an arena buffer");
+        break;
+      case BufferReference::Weights:
+        if (argument.offset > model.weightsBytes)
+          return fault("a weight");
+        break;
+      }
+    }
+  }
+  return llvm::Error::success();
+}
+
+namespace {
+
+/// Adds a model's constants to the runtime's module.
+class TableBuilder {
+public:
+  TableBuilder(llvm::Module &module, const CompiledModel &model)
+      : module(module), model(model), context(module.getContext()), i32(llvm::Type::getInt32Ty(context)),
+        i64(llvm::Type::getInt64Ty(context)), pointer(llvm::PointerType::getUnqual(context)) {}
+
+  void build(llvm::StringRef identifier) {
+    llvm::Constant *inputs = tensors(model.inputs), *outputs = tensors(model.outputs), *allSteps = steps();
+    int64_t arenaBytes = artifactArenaBytes(model);
+
+    // struct fettle_program (runtime/model_program.h).
+    llvm::GlobalVariable *declared = module.getNamedGlobal("fettle_program");
+    llvm::GlobalVariable *program =
+        global(record({word(model.inputs.size()), word(model.outputs.size()), word(model.steps.size()), word(0),
+                       wide(arenaBytes), wide(model.weightsBytes), wide(pointersOffset(model)), inputs, outputs,
+                       allSteps}));
+    declared->replaceAllUsesWith(program);
+    declared->eraseFromParent();
+
+    // fettle_model (fettle_abi.h): the one exported symbol.
+    llvm::GlobalVariable *descriptor = global(
+        record({word(FETTLE_ABI_VERSION), word(model.inputs.size()), word(model.outputs.size()),
+                word(model.kernels.size()), text(identifier), text(model.target.name), wide(arenaBytes),
+                wide(model.weightsBytes), inputs, outputs, module.getFunction("fettle_run"), word(model.steps.size()),
+                allSteps, module.getFunction("fettle_run_steps")}));
+    descriptor->setName(identifier + "_model");
+    descriptor->setLinkage(llvm::GlobalValue::ExternalLinkage);
+    descriptor->setAlignment(llvm::Align(16));
+    for (const char *internal : {"fettle_run", "fettle_run_steps"})
+      module.getFunction(internal)->setLinkage(llvm::GlobalValue::InternalLinkage);
+  }
+
+private:
+  llvm::Constant *word(int64_t value) { return llvm::ConstantInt::getSigned(i32, value); }
+  llvm::Constant *wide(int64_t value) { return llvm::ConstantInt::getSigned(i64, value); }
+  llvm::Constant *record(llvm::ArrayRef<llvm::Constant *> fields) {
+    return llvm::ConstantStruct::getAnon(context, fields);
+  }
+
+  llvm::GlobalVariable *global(llvm::Constant *value) {
+    return new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true, llvm::GlobalValue::InternalLinkage,
+                                    value, "table");
+  }
+
+  /// Null where there are no elements.
+  llvm::Constant *array(llvm::ArrayRef<llvm::Constant *> elements) {
+    if (elements.empty())
+      return llvm::ConstantPointerNull::get(pointer);
+    return global(llvm::ConstantArray::get(llvm::ArrayType::get(elements[0]->getType(), elements.size()), elements));
+  }
+
+  llvm::Constant *text(llvm::StringRef value) {
+    llvm::Constant *&constant = texts[value];
+    if (!constant) {
+      llvm::GlobalVariable *variable = global(llvm::ConstantDataArray::getString(context, value));
+      variable->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::Global);
+      variable->setAlignment(llvm::Align(1));
+      constant = variable;
+    }
+    return constant;
+  }
+
+  llvm::Constant *tensors(llvm::ArrayRef<ModelTensor> list) {
+    llvm::SmallVector<llvm::Constant *> records;
+    for (const ModelTensor &tensor : list) {
+      llvm::SmallVector<int64_t> dims(tensor.type.getShape());
+      dims.resize(FETTLE_MAX_RANK);
+      llvm::SmallVector<llvm::Constant *> dimConstants;
+      for (int64_t dim : dims)
+        dimConstants.push_back(wide(dim));
+      records.push_back(
+          record({text(tensor.name), word(findAbiType(tensor.type.getElementType())->dtype),
+                  word(tensor.type.getRank()),
+                  llvm::ConstantArray::get(llvm::ArrayType::get(i64, FETTLE_MAX_RANK), dimConstants),
+                  wide(tensorBytes(tensor))}));
+    }
+    return array(records);
+  }
+
+  llvm::Constant *kernel(uint32_t index) {
+    auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, i64, i64}, false);
+    auto *function = llvm::cast<llvm::Function>(
+        module.getOrInsertFunction(model.kernels[index].symbol, type).getCallee());
+    function->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    function->setDSOLocal(true);
+    return function;
+  }
+
+  llvm::Constant *steps() {
+    llvm::SmallVector<llvm::Constant *> records;
+    for (const Step &step : model.steps) {
+      llvm::SmallVector<llvm::Constant *> arguments;
+      for (const BufferReference &argument : step.arguments)
+        arguments.push_back(record({word(argument.space), word(argument.index), wide(argument.offset)}));
+      records.push_back(record({text(step.name), text(model.kernels[step.kernel].kind), kernel(step.kernel),
+                                array(arguments), wide(step.arguments.size()), wide(step.tiles), wide(step.macs),
+                                wide(step.bytes)}));
+    }
+    return array(records);
+  }
+
+  llvm::Module &module;
+  const CompiledModel &model;
+  llvm::LLVMContext &context;
+  llvm::Type *i32, *i64;
+  llvm::PointerType *pointer;
+  llvm::StringMap<llvm::Constant *> texts;
+};
+
+} // namespace
+
+static_assert(int(BufferReference::Input) == FETTLE_INPUT && int(BufferReference::Output) == FETTLE_OUTPUT &&
+              int(BufferReference::Arena) == FETTLE_ARENA && int(BufferReference::Weights) == FETTLE_WEIGHTS);
+
+static llvm::Expected<std::unique_ptr<llvm::Module>> parse(llvm::LLVMContext &context, llvm::StringRef name,
+                                                           const unsigned char *bitcode, unsigned long size) {
+  llvm::StringRef bytes(reinterpret_cast<const char *>(bitcode), size);
+  auto module = llvm::parseBitcodeFile(llvm::MemoryBufferRef(bytes, name), context);
+  if (module)
+    (*module)->setSourceFileName(name); // not the path it had where fettle was built
+  return module;
+}
+
+llvm::Expected<std::vector<std::string>> emitModelObjects(const CompiledModel &model, llvm::StringRef identifier) {
+  if (llvm::Error error = checkTensors(model))
+    return error;
+  if (llvm::Error error = checkSteps(model))
+    return error;
+  llvm::LLVMContext context;
+  std::vector<std::string> objects;
+  auto emit = [&](llvm::StringRef name, const unsigned char *bitcode, unsigned long size,
+                  llvm::function_ref<void(llvm::Module &)> extend) -> llvm::Error {
+    llvm::Expected<std::unique_ptr<llvm::Module>> module = parse(context, name, bitcode, size);
+    if (!module)
+      return module.takeError();
+    extend(**module);
+    llvm::Expected<std::string> object = emitObject(**module, model.target, 2);
+    if (!object)
+      return object.takeError();
+    objects.push_back(std::move(*object));
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = emit("model", model_runtime_bitcode, model_runtime_bitcode_size,
+                               [&](llvm::Module &module) { TableBuilder(module, model).build(identifier); }))
+    return error;
+  if (llvm::Error error = emit("memory", memory_bitcode, memory_bitcode_size, [](llvm::Module &) {}))
+    return error;
+  if (llvm::Error error = emit("half", half_bitcode, half_bitcode_size, [](llvm::Module &) {}))
+    return error;
+  return objects;
+}
+
+} // namespace fettle::codegen
