@@ -21,10 +21,10 @@ TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVector
     for (int64_t tileRows = 1; tileRows <= std::min<int64_t>(28, rows); ++tileRows) {
       if (!fits(target, tileRows, vectors))
         continue;
-      double cycles = std::max({tileRows * vectors / 2.0, (tileRows + vectors) / 2.0, 4.0});
+      double loads = tileRows + vectors;
+      // The last term prefers, among equals, the tile that reads least.
+      double cycles = std::max({tileRows * vectors / 2.0, loads / 2.0, 5.0}) + 0.02 * loads;
       double cost = cycles * llvm::divideCeil(rows, tileRows) * llvm::divideCeil(columnVectors, vectors);
-      // Taller tiles read weights less often, wider ones read inputs less often: prefer two or three vectors when equal.
-      cost *= vectors == 2 ? 1.0 : vectors == 3 ? 1.005 : 1.02;
       if (cost < bestCost) {
         bestCost = cost;
         best = {tileRows, vectors};

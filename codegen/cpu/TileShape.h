@@ -17,7 +17,7 @@ struct TileShape {
 ///
 /// Per step of the reduction a tile issues rows*vectors multiply-adds and
 /// vectors + rows loads, two of each a cycle; an accumulator is ready again after
-/// four cycles. A last tile that does not fit is moved back over its neighbour,
+/// four cycles, and one more hides what is not counted. A last tile that does not fit is moved back over its neighbour,
 /// so an extent of 197 costs ceil(197 / rows) whole tiles.
 TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors);
 
