@@ -1,7 +1,6 @@
 //===- Emitter.cpp - making nn ops that may turn out to be wrong ----------===//
 
 #include "ir/import/Emitter.h"
-#include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -97,46 +96,13 @@ std::vector<int64_t> Emitter::normalizeAxes(ArrayRef<int64_t> axes, int64_t rank
 
 //===--- Any op -----------------------------------------------------------===//
 
-SmallVector<Value> Emitter::infer(OperationState &state, unsigned results, InferFunction inferTypes) {
-  SmallVector<Type> types;
-  std::string message;
-  LogicalResult inferred = failure();
-  {
-    ScopedDiagnosticHandler handler(context(), [&](Diagnostic &diagnostic) {
-      if (message.empty())
-        message = diagnostic.str();
-      return success();
-    });
-    inferred = inferTypes(context(), location, state.operands, state.attributes.getDictionary(context()),
-                          state.getRawProperties(), state.regions, types);
-  }
-  SmallVector<Value> poisoned(results, poison);
-  if (llvm::failed(inferred) || types.size() != results) {
-    fail(message.empty() ? "its operands do not fit together (" + state.name.getStringRef() + ")" : Twine(message));
-    return poisoned;
-  }
-  for (Type type : types)
-    if (!checkShape(cast<RankedTensorType>(type).getShape()))
-      return poisoned;
-  state.types.assign(types.begin(), types.end());
-  return llvm::to_vector_of<Value>(builder.create(state)->getResults());
-}
-
 Value Emitter::verified(OperationState &state) {
-  std::string message;
   Operation *op = builder.create(state);
-  LogicalResult valid = failure();
   {
-    ScopedDiagnosticHandler handler(context(), [&](Diagnostic &diagnostic) {
-      if (message.empty())
-        message = diagnostic.str();
-      return success();
-    });
-    valid = verify(op);
+    Listener listener(*this);
+    if (succeeded(verify(op)))
+      return op->getResult(0);
   }
-  if (succeeded(valid))
-    return op->getResult(0);
-  fail(message);
   op->erase();
   return poison;
 }
@@ -154,7 +120,7 @@ Value Emitter::splat(double value, ArrayRef<int64_t> shape, Type element) {
     return poison;
   HostTensor one(RankedTensorType::get({}, element));
   one.setDouble(0, value);
-  auto attribute = cast<DenseElementsAttr>(one.toAttribute("splat"));
+  auto attribute = llvm::cast<DenseElementsAttr>(one.toAttribute("splat"));
   auto type = RankedTensorType::get(shape, element);
   return nn::ConstantOp::create(builder, location, DenseElementsAttr::get(type, attribute.getSplatValue<Attribute>()));
 }

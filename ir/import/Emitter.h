@@ -11,9 +11,9 @@
 #ifndef FETTLE_IR_IMPORT_EMITTER_H
 #define FETTLE_IR_IMPORT_EMITTER_H
 
-#include "ir/nn/Nn.h"
+#include "ir/nn/TryCreate.h"
 #include "ir/support/HostTensor.h"
-#include "mlir/IR/Builders.h"
+#include "mlir/IR/Diagnostics.h"
 
 namespace fettle {
 
@@ -107,12 +107,13 @@ public:
   }
   template <typename Op, typename... Args>
   llvm::SmallVector<mlir::Value> createMany(unsigned results, Args &&...args) {
-    if (hasFailed)
-      return llvm::SmallVector<mlir::Value>(results, poison);
-    mlir::OperationState state(location, Op::getOperationName());
-    llvm::SmallVector<mlir::Type> types(results, builder.getNoneType());
-    Op::build(builder, state, mlir::TypeRange(types), std::forward<Args>(args)...);
-    return infer(state, results, &Op::inferReturnTypes);
+    if (!hasFailed) {
+      Listener listener(*this);
+      mlir::FailureOr<Op> op = nn::tryCreate<Op>(builder, location, std::forward<Args>(args)...);
+      if (mlir::succeeded(op) && op->getOperation()->getNumResults() == results)
+        return llvm::to_vector_of<mlir::Value>(op->getOperation()->getResults());
+    }
+    return llvm::SmallVector<mlir::Value>(results, poison);
   }
   /// Makes an op of a given result type.
   template <typename Op, typename... Args>
@@ -143,10 +144,18 @@ protected:
   mlir::Value poison;
 
 private:
-  using InferFunction = llvm::function_ref<llvm::LogicalResult(
-      mlir::MLIRContext *, std::optional<mlir::Location>, mlir::ValueRange, mlir::DictionaryAttr, mlir::OpaqueProperties,
-      mlir::RegionRange, llvm::SmallVectorImpl<mlir::Type> &)>;
-  llvm::SmallVector<mlir::Value> infer(mlir::OperationState &state, unsigned results, InferFunction inferTypes);
+  /// Takes what inference or verification reports for the failure of the node.
+  class Listener {
+  public:
+    explicit Listener(Emitter &emitter)
+        : handler(emitter.context(), [&emitter](mlir::Diagnostic &diagnostic) {
+            emitter.fail(diagnostic.str());
+            return mlir::success();
+          }) {}
+
+  private:
+    mlir::ScopedDiagnosticHandler handler;
+  };
   mlir::Value verified(mlir::OperationState &state);
 
   bool hasFailed = false;

@@ -25,20 +25,16 @@ void NodeImporter::setOutput(size_t i, Value value) {
 
 //===--- Constants --------------------------------------------------------===//
 
-std::optional<HostTensor> NodeImporter::constantOf(Value value, StringRef what) {
+std::optional<HostTensor> NodeImporter::constantIfKnown(Value value) {
   if (failed())
     return std::nullopt;
-  std::string message;
-  std::optional<HostTensor> result;
-  {
-    ScopedDiagnosticHandler handler(context(), [&](Diagnostic &diagnostic) {
-      message = diagnostic.str();
-      return success();
-    });
-    result = reference::evaluateConstant(value);
-  }
-  if (result)
-    return result;
+  ScopedDiagnosticHandler silence(context(), [](Diagnostic &) { return success(); });
+  return reference::evaluateConstant(value);
+}
+
+std::optional<HostTensor> NodeImporter::constantOf(Value value, StringRef what) {
+  if (std::optional<HostTensor> known = constantIfKnown(value); known || failed())
+    return known;
   std::vector<std::string> inputs = graph.inputsBehind(value);
   if (inputs.empty()) {
     fail(what + " must be known when the model is compiled, and is too costly to compute then");

@@ -33,6 +33,8 @@ public:
   /// The value of operand `i`, which must not depend on the model's inputs.
   std::optional<HostTensor> constantInput(size_t i);
   std::optional<HostTensor> constantOf(mlir::Value value, llvm::StringRef what);
+  /// The value if it does not depend on the model's inputs; never a failure.
+  std::optional<HostTensor> constantIfKnown(mlir::Value value);
   /// Its elements; nothing after a failure.
   std::vector<int64_t> constantIntegers(size_t i);
   std::optional<double> constantReal(size_t i);

@@ -1,0 +1,229 @@
+//===- ControlFlow.cpp - ONNX If, Loop and Scan ---------------------------===//
+//
+// nn has no control flow. An If whose condition is known takes its branch; any
+// other computes both and selects. Loops whose trip count is known are
+// unrolled: the body is imported once per turn, each time in a scope of its own
+// whose inputs are the values that the turn before gave.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ir/import/GraphImporter.h"
+#include "ir/import/OperatorTable.h"
+
+using namespace mlir;
+
+namespace fettle {
+
+/// What an unrolled loop may come to.
+static constexpr int64_t maxUnrolledNodes = 10'000;
+
+/// Imports a subgraph with its inputs bound; nothing, silently, where one of its outputs is poisoned.
+static std::optional<std::vector<Value>> importSubgraph(NodeImporter &node, const onnx::Graph &graph,
+                                                        ArrayRef<Value> inputs) {
+  Scope inner;
+  inner.parent = &node.scope;
+  inner.opsets = node.scope.opsets;
+  inner.callDepth = node.scope.callDepth;
+  for (auto [input, value] : llvm::zip(graph.inputs, inputs))
+    inner.values[input.name] = value;
+  node.graph.importGraph(graph, inner);
+  std::vector<std::string> names;
+  for (const onnx::ValueInfo &output : graph.outputs)
+    names.push_back(output.name);
+  Problem user{nodeName(node.node), operatorName(node.node), node.opset, "", ""};
+  std::vector<Value> results = node.graph.lookupAll(names, inner, user);
+  for (Value result : results)
+    if (!result) {
+      node.failSilently();
+      return std::nullopt;
+    }
+  return results;
+}
+
+static void importIf(NodeImporter &node) {
+  Value condition = node.input(0);
+  std::shared_ptr<const onnx::Graph> branches[2] = {node.graphAttribute("then_branch"),
+                                                    node.graphAttribute("else_branch")};
+  if (node.failed())
+    return;
+  size_t count = node.node.outputs.size();
+  for (const auto &branch : branches)
+    if (branch->outputs.size() != count)
+      return node.fail("has " + Twine(count) + " outputs, a branch has " + Twine(branch->outputs.size()));
+  if (elementsOf(condition) != 1)
+    return node.fail("condition of shape " + formatShape(shapeOf(condition)) + " is not one value");
+  if (std::optional<HostTensor> known = node.constantIfKnown(condition)) {
+    std::optional<std::vector<Value>> results =
+        importSubgraph(node, known->integerAt(0) != 0 ? *branches[0] : *branches[1], {});
+    for (size_t i = 0; results && i < count; ++i)
+      node.setOutput(i, (*results)[i]);
+    return;
+  }
+  std::optional<std::vector<Value>> onTrue = importSubgraph(node, *branches[0], {});
+  std::optional<std::vector<Value>> onFalse = importSubgraph(node, *branches[1], {});
+  if (!onTrue || !onFalse)
+    return;
+  for (size_t i = 0; i < count; ++i) {
+    Value a = (*onTrue)[i], b = (*onFalse)[i];
+    if (a.getType() != b.getType()) {
+      std::vector<std::string> inputs = node.graph.inputsBehind(condition);
+      return node.fail("gives " + formatShape(shapeOf(a)) + " or " + formatShape(shapeOf(b)) +
+                           " depending on a condition that is computed at run time",
+                       inputs.empty() ? "" : "bind the input that decides with --const " + inputs.front() + "=VALUE");
+    }
+    node.setOutput(i, node.select(node.reshape(condition, {}), a, b));
+  }
+}
+
+/// Fails once the turns of a loop have unfolded to too much.
+static bool unrollsTooFar(NodeImporter &node, int64_t nodesBefore, int64_t turns) {
+  if (node.graph.importedNodes() - nodesBefore <= maxUnrolledNodes)
+    return false;
+  node.fail("unrolls to more than " + Twine(maxUnrolledNodes) + " nodes (" + Twine(turns) + " turns)",
+            "shorten the loop by binding the input that its length depends on");
+  return true;
+}
+
+/// The per-turn parts of a scan output, stacked along a new axis.
+static Value stack(NodeImporter &node, ArrayRef<Value> parts, int64_t axis, bool backwards = false) {
+  std::vector<Value> rows;
+  for (Value part : parts) {
+    int64_t at = node.normalizeAxis(axis, rankOf(part) + 1);
+    rows.push_back(node.unsqueeze(part, {at}));
+    axis = at;
+  }
+  if (backwards)
+    std::reverse(rows.begin(), rows.end());
+  return node.concat(rows, axis);
+}
+
+/// Loop(trip count, condition, carried...): body(turn, condition, carried...) gives condition, carried..., scanned...
+static void importLoop(NodeImporter &node) {
+  std::shared_ptr<const onnx::Graph> body = node.graphAttribute("body");
+  if (!body || node.failed())
+    return;
+  int64_t turns = INT64_MAX;
+  if (node.hasInput(0)) {
+    std::vector<int64_t> given = node.constantIntegers(0);
+    if (!node.failed() && given.size() != 1)
+      return node.fail("the trip count must be one number");
+    turns = node.failed() ? 0 : given[0];
+  }
+  size_t carriedCount = node.numInputs() > 2 ? node.numInputs() - 2 : 0;
+  if (node.failed())
+    return;
+  if (body->inputs.size() != carriedCount + 2 || body->outputs.size() < carriedCount + 1 ||
+      node.node.outputs.size() > body->outputs.size() - 1)
+    return node.fail("its body has " + Twine(body->inputs.size()) + " inputs and " + Twine(body->outputs.size()) +
+                     " outputs, which do not fit " + Twine(carriedCount) + " carried values");
+  std::vector<Value> carried;
+  for (size_t i = 0; i < carriedCount; ++i)
+    carried.push_back(node.input(2 + i));
+  Value condition = node.hasInput(1) ? node.input(1) : node.scalar(1, node.boolean());
+  std::vector<std::vector<Value>> scanned(body->outputs.size() - 1 - carriedCount);
+  int64_t nodesBefore = node.graph.importedNodes();
+  for (int64_t turn = 0; turn < turns && !node.failed(); ++turn) {
+    std::optional<HostTensor> goesOn = node.constantOf(condition, "the condition of the loop");
+    if (!goesOn || goesOn->numElements() != 1 || goesOn->integerAt(0) == 0)
+      break;
+    if (turn == maxUnrolledNodes)
+      return node.fail("runs for more than " + Twine(maxUnrolledNodes) + " turns");
+    std::vector<Value> inputs{node.integers({turn}, {}), condition};
+    inputs.insert(inputs.end(), carried.begin(), carried.end());
+    std::optional<std::vector<Value>> results = importSubgraph(node, *body, inputs);
+    if (!results || unrollsTooFar(node, nodesBefore, turns))
+      return;
+    condition = (*results)[0];
+    carried.assign(results->begin() + 1, results->begin() + 1 + carriedCount);
+    for (size_t i = 0; i < scanned.size(); ++i)
+      scanned[i].push_back((*results)[1 + carriedCount + i]);
+  }
+  if (node.failed())
+    return;
+  for (size_t i = 0; i < node.node.outputs.size(); ++i) {
+    if (i < carriedCount) {
+      node.setOutput(i, carried[i]);
+      continue;
+    }
+    if (scanned[i - carriedCount].empty() && node.wantsOutput(i))
+      return node.fail("runs no turn, so that output " + Twine(i) + " has no shape");
+    if (!scanned[i - carriedCount].empty())
+      node.setOutput(i, stack(node, scanned[i - carriedCount], 0));
+  }
+}
+
+/// Scan(states..., sequences...): body(states..., slices...) gives states..., scanned...
+static void importScan(NodeImporter &node) {
+  std::shared_ptr<const onnx::Graph> body = node.graphAttribute("body");
+  int64_t sequenceCount = node.integer("num_scan_inputs", 0);
+  if (!body || node.failed())
+    return;
+  if (node.opset < 9)
+    return node.fail("Scan over batches (opset 8) is not supported", "convert the model to opset 9 or newer");
+  int64_t stateCount = int64_t(node.numInputs()) - sequenceCount;
+  if (sequenceCount < 1 || stateCount < 0 || int64_t(body->inputs.size()) != stateCount + sequenceCount ||
+      int64_t(body->outputs.size()) < stateCount || node.node.outputs.size() > body->outputs.size())
+    return node.fail("its body does not fit its inputs and outputs");
+  size_t scannedCount = body->outputs.size() - stateCount;
+  auto list = [&](StringRef name, size_t count) {
+    std::vector<int64_t> values = node.integersAttribute(name).value_or(std::vector<int64_t>(count, 0));
+    values.resize(count, 0);
+    return values;
+  };
+  std::vector<int64_t> inputAxes = list("scan_input_axes", sequenceCount);
+  std::vector<int64_t> inputBackwards = list("scan_input_directions", sequenceCount);
+  std::vector<int64_t> outputAxes = list("scan_output_axes", scannedCount);
+  std::vector<int64_t> outputBackwards = list("scan_output_directions", scannedCount);
+  std::vector<Value> states;
+  for (int64_t i = 0; i < stateCount; ++i)
+    states.push_back(node.input(i));
+  int64_t turns = -1;
+  for (int64_t i = 0; i < sequenceCount; ++i) {
+    Value sequence = node.input(stateCount + i);
+    inputAxes[i] = node.normalizeAxis(inputAxes[i], rankOf(sequence));
+    int64_t extent = dimOf(sequence, inputAxes[i]);
+    if (turns >= 0 && extent != turns)
+      return node.fail("its sequences are of different lengths");
+    turns = extent;
+  }
+  std::vector<std::vector<Value>> scanned(scannedCount);
+  int64_t nodesBefore = node.graph.importedNodes();
+  for (int64_t turn = 0; turn < turns && !node.failed(); ++turn) {
+    std::vector<Value> inputs = states;
+    for (int64_t i = 0; i < sequenceCount; ++i) {
+      Value sequence = node.input(stateCount + i);
+      Value part = node.sliceAxis(sequence, inputAxes[i], inputBackwards[i] ? turns - 1 - turn : turn, 1);
+      std::vector<int64_t> shape = shapeOf(sequence).vec();
+      shape.erase(shape.begin() + inputAxes[i]);
+      inputs.push_back(node.reshape(part, shape));
+    }
+    if (node.failed())
+      return;
+    std::optional<std::vector<Value>> results = importSubgraph(node, *body, inputs);
+    if (!results || unrollsTooFar(node, nodesBefore, turns))
+      return;
+    states.assign(results->begin(), results->begin() + stateCount);
+    for (size_t i = 0; i < scannedCount; ++i)
+      scanned[i].push_back((*results)[stateCount + i]);
+  }
+  for (size_t i = 0; i < node.node.outputs.size() && !node.failed(); ++i) {
+    if (int64_t(i) < stateCount)
+      node.setOutput(i, states[i]);
+    else if (scanned[i - stateCount].empty())
+      return node.fail("runs no turn, so that output " + Twine(i) + " has no shape");
+    else
+      node.setOutput(i, stack(node, scanned[i - stateCount], outputAxes[i - stateCount],
+                              outputBackwards[i - stateCount] != 0));
+  }
+}
+
+ArrayRef<OperatorEntry> controlFlowOperators() {
+  static const OperatorEntry table[] = {
+      {"", "If", 1, newestOpset, importIf, "branches of equal shapes, unless the condition follows from constants"},
+      {"", "Loop", 1, newestOpset, importLoop, "unrolled: the trip count must follow from constants"},
+      {"", "Scan", 9, newestOpset, importScan, "unrolled"},
+  };
+  return table;
+}
+
+} // namespace fettle
