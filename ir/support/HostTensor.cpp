@@ -163,6 +163,10 @@ void HostTensor::setInteger(int64_t i, int64_t value) {
   Type element = elementType();
   if (element.isSignlessInteger(1))
     value &= 1;
+  else if (element.isUnsignedInteger(4))
+    value &= 15;
+  else if (element.isSignlessInteger(4))
+    value = ((value & 15) ^ 8) - 8;
   std::memcpy(mutableBytes().data() + i * elementBytes(element), &value, elementBytes(element));
 }
 
