@@ -114,6 +114,29 @@ TEST_F(ArtifactTest, ReplacesArtifactsAndNothingElse) {
     EXPECT_FALSE(llvm::StringRef(it->path()).contains(".partial-")) << it->path();
 }
 
+/// tests/e2e/aarch64/runner.c on the artifact's object, with its golden vectors.
+TEST_F(ArtifactTest, RunsInAPlainCProgram) {
+  HostTensor x(makeTinyModel(context).inputs[0].type), y(x.type());
+  for (int64_t i = 0; i < tinyElements; ++i) {
+    x.setDouble(i, i);
+    y.setDouble(i, i * tinyWeight(i) * tinyWeight(i));
+  }
+  options.goldenInputs = {x};
+  options.goldenOutputs = {y};
+  auto check = [&](llvm::StringRef target, llvm::StringRef compiler, llvm::StringRef emulator) {
+    ASSERT_EQ(messageOf(writeArtifact(scratch / "out", makeTinyModel(context, target), options)), "");
+    std::string runner = FETTLE_SOURCE_DIR "/tests/e2e/aarch64/runner.c";
+    EXPECT_EQ(shell(scratch / "out", (compiler + " -static -Wall -Wextra -Werror -DMODEL=tiny_model_model -I. " + runner +
+                                      " tiny_model.o -o runner -lm").str()), 0);
+    EXPECT_EQ(shell(scratch / "out", (emulator + " ./runner tiny_model.weights golden").str()), 0);
+  };
+  check("cpu:x86-64-v2", "cc", "");
+  if (shell(scratch.path.str(), "which aarch64-linux-gnu-gcc qemu-aarch64 > /dev/null") != 0)
+    GTEST_SKIP() << "no aarch64-linux-gnu-gcc, or no qemu-aarch64";
+  check("cpu:aarch64", "aarch64-linux-gnu-gcc", "qemu-aarch64");
+  check("cpu:aarch64+dotprod+i8mm", "aarch64-linux-gnu-gcc", "qemu-aarch64");
+}
+
 TEST_F(ArtifactTest, RefusesWhatTheAbiCannotSay) {
   CompiledModel model = makeTinyModel(context);
   model.outputs[0].type = mlir::RankedTensorType::get({1, 1, 1, 1, 1, 1, 1, 1, 256}, mlir::Float32Type::get(&context));
