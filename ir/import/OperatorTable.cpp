@@ -10,9 +10,9 @@ llvm::ArrayRef<OperatorEntry> allOperators() {
   static const std::vector<OperatorEntry> table = [] {
     std::vector<OperatorEntry> entries;
     for (auto family : {contractionOperators, controlFlowOperators, elementwiseOperators,
-                        gatherOperators, generatorOperators,
+                        gatherOperators, generatorOperators, imageOperators,
                         movementOperators, normalizationOperators, poolingOperators,
-                        quantizationOperators, recurrentOperators, reductionOperators}) {
+                        quantizationOperators, recurrentOperators, reductionOperators, samplingOperators}) {
       llvm::ArrayRef<OperatorEntry> rows = family();
       entries.insert(entries.end(), rows.begin(), rows.end());
     }

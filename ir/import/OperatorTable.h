@@ -43,6 +43,7 @@ llvm::ArrayRef<OperatorEntry> poolingOperators();
 llvm::ArrayRef<OperatorEntry> quantizationOperators();
 llvm::ArrayRef<OperatorEntry> recurrentOperators();
 llvm::ArrayRef<OperatorEntry> reductionOperators();
+llvm::ArrayRef<OperatorEntry> samplingOperators();
 llvm::ArrayRef<OperatorEntry> signalOperators();
 
 /// All tables, one after the other.
