@@ -35,6 +35,7 @@ llvm::ArrayRef<OperatorEntry> gatherOperators();
 llvm::ArrayRef<OperatorEntry> generatorOperators();
 llvm::ArrayRef<OperatorEntry> imageOperators();
 llvm::ArrayRef<OperatorEntry> lossOperators();
+llvm::ArrayRef<OperatorEntry> microsoftAttentionOperators();
 llvm::ArrayRef<OperatorEntry> microsoftOperators();
 llvm::ArrayRef<OperatorEntry> microsoftQuantizationOperators();
 llvm::ArrayRef<OperatorEntry> movementOperators();
