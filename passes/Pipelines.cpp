@@ -30,23 +30,11 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
   OpPassManager &function = passManager.nest<func::FuncOp>();
   switch (phase) {
   case Phase::Import:
+  case Phase::Fuse:
   case Phase::Layout:
     return;
   case Phase::Normalize:
-    function.addPass(createFoldConstantsPass());
-    function.addPass(createSimplifyPass());
-    function.addPass(createCSEPass());
-    function.addPass(createRaiseLayerNormPass());
-    function.addPass(createRaiseActivationPass());
-    function.addPass(createFoldConstantsPass());
-    function.addPass(createSimplifyPass());
-    function.addPass(createCSEPass());
-    return;
-  case Phase::Fuse:
-    function.addPass(createFoldBatchNormPass());
-    function.addPass(createFoldAffinePass());
-    function.addPass(createFoldConstantsPass());
-    function.addPass(createSimplifyPass());
+    function.addPass(createCanonicalizerPass());
     function.addPass(createCSEPass());
     return;
   case Phase::Kernels:
@@ -57,7 +45,6 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
 }
 
 void registerPasses() {
-  registerNormalizePasses();
   registerFusePasses();
   registerVerifyPasses();
   for (const PhaseInfo &info : phases())

@@ -70,12 +70,6 @@ SmallVector<Value> delinearize(ImplicitLocOpBuilder &b, Value index, ArrayRef<in
   return coordinates;
 }
 
-Value emitMulAdd(ImplicitLocOpBuilder &b, const CpuTarget &target, Value x, Value y, Value z) {
-  if (target.hasFma)
-    return math::FmaOp::create(b, x, y, z);
-  return arith::AddFOp::create(b, arith::MulFOp::create(b, x, y), z);
-}
-
 FlatFrame::FlatFrame(nn::KernelOp kernel, OpBuilder &moduleBuilder, ArrayRef<MemRefType> packedTypes)
     : KernelFrame(kernel, moduleBuilder, packedTypes), numInputs(kernel.getInputs().size()) {
   for (Value argument : function.getArguments().drop_back(2)) {

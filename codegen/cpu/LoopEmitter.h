@@ -3,7 +3,6 @@
 #define FETTLE_CODEGEN_CPU_LOOPEMITTER_H
 
 #include "codegen/common/Kernel.h"
-#include "ir/target/CpuTarget.h"
 
 namespace fettle::codegen {
 
@@ -31,9 +30,6 @@ void emitIf(mlir::ImplicitLocOpBuilder &b, mlir::Value condition, llvm::function
 
 /// Row-major coordinates of the linear index `index` in a space of `extents`.
 llvm::SmallVector<mlir::Value> delinearize(mlir::ImplicitLocOpBuilder &b, mlir::Value index, llvm::ArrayRef<int64_t> extents);
-
-/// x * y + z for floats, fused where the target has the instruction.
-mlir::Value emitMulAdd(mlir::ImplicitLocOpBuilder &b, const CpuTarget &target, mlir::Value x, mlir::Value y, mlir::Value z);
 
 /// A kernel whose buffers are addressed as flat arrays.
 class FlatFrame : public KernelFrame {

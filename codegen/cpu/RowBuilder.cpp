@@ -12,6 +12,7 @@
 
 #include "codegen/common/VectorMath.h"
 #include "codegen/cpu/KernelBuilders.h"
+#include "codegen/cpu/RegisterTile.h"
 #include "codegen/cpu/RowSpace.h"
 
 using namespace mlir;
@@ -58,7 +59,7 @@ private:
   Value add(Value x, Value y) { return arith::AddFOp::create(b(), x, y); }
   Value sub(Value x, Value y) { return arith::SubFOp::create(b(), x, y); }
   Value mul(Value x, Value y) { return arith::MulFOp::create(b(), x, y); }
-  Value mulAdd(Value x, Value y, Value z) { return emitMulAdd(b(), target, x, y, z); }
+  Value mulAdd(Value x, Value y, Value z) { return emitMultiplyAdd(b(), target.hasFma, x, y, z); }
   /// max(x, y) in one instruction; a NaN in x is lost, which the sum that follows finds again.
   Value fastMax(Value x, Value y) { return arith::SelectOp::create(b(), arith::CmpFOp::create(b(), arith::CmpFPredicate::OGT, x, y), x, y); }
 

@@ -1,0 +1,74 @@
+//===- AttentionShape.cpp - blocks of an attention kernel -----------------===//
+
+#include "codegen/cpu/AttentionShape.h"
+#include "codegen/cpu/TileShape.h"
+
+namespace fettle::codegen {
+
+/// Stack bytes for the copies of K and V and the scores.
+static constexpr int64_t scratchBytes = 120 * 1024;
+/// Tiles below which heads are cut into chunks of rows, so that several threads find work.
+static constexpr int64_t wantedTiles = 8;
+/// Fewest query rows worth another copy of K and V.
+static constexpr int64_t leastChunkRows = 64;
+
+/// Cycles of both products for `rows` query rows at a time over all rows: half a
+/// cycle per multiply-add of a register tile, remainders of a tile as they come.
+static double productCycles(const AttentionShape &shape, int64_t rows, int64_t queries, const CpuTarget &target) {
+  auto cycles = [&](int64_t vectors, int64_t steps) {
+    TileShape tile = chooseTile(target, rows, vectors);
+    auto part = [&](int64_t tileRows, int64_t tileVectors) {
+      return std::max({tileRows * tileVectors / 2.0, (tileRows + tileVectors) / 2.0, 4.0});
+    };
+    double total = 0;
+    for (int64_t row = 0; row < rows; row += tile.rows)
+      for (int64_t vector = 0; vector < vectors; vector += tile.vectors)
+        total += part(std::min(tile.rows, rows - row), std::min(tile.vectors, vectors - vector));
+    return total * steps;
+  };
+  double perBlock = cycles(llvm::divideCeil(shape.keyBlock, shape.lanes), shape.depth) + cycles(shape.paddedWidth() / shape.lanes, shape.keyBlock);
+  return perBlock * llvm::divideCeil(queries, rows);
+}
+
+AttentionShape AttentionShape::choose(llvm::ArrayRef<int64_t> query, llvm::ArrayRef<int64_t> value, const CpuTarget &target) {
+  AttentionShape shape{};
+  shape.batches = query[0];
+  shape.heads = query[1];
+  shape.queries = query[2];
+  shape.depth = query[3];
+  shape.keyHeads = value[1];
+  shape.keys = value[2];
+  shape.width = value[3];
+  shape.lanes = target.vectorBytes / 4;
+
+  constexpr int64_t usualRows = 16;
+  int64_t bytesPerKey = 4 * (shape.depth + shape.paddedWidth() + usualRows);
+  int64_t paddedKeys = llvm::alignTo(shape.keys, shape.lanes);
+  shape.keyBlock = scratchBytes / bytesPerKey / shape.lanes * shape.lanes;
+  bool severalBlocks = shape.keyBlock < paddedKeys;
+  // With several blocks the sums of a chunk need a third of the scratch.
+  if (severalBlocks)
+    shape.keyBlock = std::max(shape.lanes, scratchBytes * 2 / 3 / bytesPerKey / shape.lanes * shape.lanes);
+  shape.keyBlock = std::min(shape.keyBlock, paddedKeys);
+
+  int64_t rowsPerTile = shape.queries;
+  if (severalBlocks)
+    rowsPerTile = std::min(rowsPerTile, std::max<int64_t>(usualRows, scratchBytes / 3 / (4 * shape.paddedWidth())));
+  int64_t heads = std::max<int64_t>(1, shape.batches * shape.heads);
+  if (heads < wantedTiles)
+    rowsPerTile = std::min(rowsPerTile, std::max<int64_t>(leastChunkRows, llvm::divideCeil(shape.queries * heads, wantedTiles)));
+
+  shape.rowBlock = std::min<int64_t>(usualRows, rowsPerTile);
+  double best = 1e300;
+  for (int64_t rows = std::min<int64_t>(4, rowsPerTile); rows <= std::min<int64_t>(28, rowsPerTile); ++rows) {
+    double cycles = productCycles(shape, rows, rowsPerTile, target);
+    if (cycles < best) {
+      best = cycles;
+      shape.rowBlock = rows;
+    }
+  }
+  shape.chunkRows = llvm::alignTo(rowsPerTile, shape.rowBlock);
+  return shape;
+}
+
+} // namespace fettle::codegen

@@ -1,0 +1,14 @@
+//===- TransposeLanes.h - transpose of a square of vectors ----------------===//
+#ifndef FETTLE_CODEGEN_CPU_TRANSPOSELANES_H
+#define FETTLE_CODEGEN_CPU_TRANSPOSELANES_H
+
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace fettle::codegen {
+
+/// Lane i of result j is lane j of row i. As many rows as lanes, a power of two.
+llvm::SmallVector<mlir::Value> emitTransposeLanes(mlir::ImplicitLocOpBuilder &b, llvm::SmallVector<mlir::Value> rows);
+
+} // namespace fettle::codegen
+
+#endif
