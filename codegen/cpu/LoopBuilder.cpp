@@ -1,0 +1,324 @@
+//===- LoopBuilder.cpp - loop nests over a kernel's results ---------------===//
+//
+// The builder that takes every kernel: each result element is computed where it
+// is written, by ElementEmitter. Results of one shape share their loops. The
+// innermost loop runs in vectors where everything it reads is contiguous or
+// constant along it, and in scalars otherwise.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/common/ElementEmitter.h"
+#include "codegen/common/Pointwise.h"
+#include "codegen/cpu/KernelBuilders.h"
+#include "codegen/cpu/LoopPlan.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+
+namespace fettle::codegen {
+
+/// Operations of one tile: enough to hide the cost of handing it to a thread.
+static constexpr double operationsPerTile = 1 << 19;
+static constexpr int64_t maxTiles = 1024;
+
+namespace {
+/// Emits into one function: the kernel's, or one for trial.
+class NestEmitter {
+public:
+  NestEmitter(nn::KernelOp kernel, KernelFrame &frame);
+
+  /// The code for one element (or `lanes` elements) of `results`, with the loops' variables given (null on trial).
+  void emitBody(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, int64_t lanes, IndexSpace &space);
+
+  ImplicitLocOpBuilder &b;
+
+private:
+  nn::KernelOp kernel;
+  DenseMap<Value, Value> flatInputs;
+  SmallVector<Value> flatOutputs;
+};
+
+/// A piece with what is known of it before it is emitted for good.
+struct PlannedPiece {
+  LoopPiece piece;
+  SmallVector<unsigned> results;
+  int64_t lanes;         ///< 0: scalars only
+  double operations;     ///< of the whole piece
+  unsigned chunkedLoop;  ///< tiles split the loops up to this one
+  int64_t chunk, chunks; ///< of that loop
+  int64_t tiles;
+};
+} // namespace
+
+static Value flatten(ImplicitLocOpBuilder &b, Value buffer) {
+  auto type = cast<MemRefType>(buffer.getType());
+  if (type.getRank() == 1)
+    return buffer;
+  auto flat = MemRefType::get({type.getNumElements()}, type.getElementType());
+  return memref::ReinterpretCastOp::create(b, flat, buffer, /*offset=*/0, ArrayRef<int64_t>{type.getNumElements()},
+                                           ArrayRef<int64_t>{1});
+}
+
+NestEmitter::NestEmitter(nn::KernelOp kernel, KernelFrame &frame) : b(frame.b), kernel(kernel) {
+  for (BlockArgument argument : kernel.getBody().getArguments())
+    if (!argument.use_empty())
+      flatInputs[argument] = flatten(b, frame.buffer(argument));
+  for (unsigned i = 0; i < kernel->getNumResults(); ++i)
+    flatOutputs.push_back(flatten(b, frame.output(i)));
+}
+
+void NestEmitter::emitBody(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, int64_t lanes,
+                           IndexSpace &space) {
+  space.setIteration(piece.extents, piece.isJoined);
+  SmallVector<LoopPiece::Loop> loops = piece.loops();
+  for (auto [loop, variable] : llvm::zip(loops, variables))
+    space.setLoopVariable(loop.symbol, variable);
+  space.needsScalars = false;
+  space.vectorSymbol = std::nullopt;
+  if (lanes)
+    space.vectorSymbol = loops.back().symbol;
+
+  auto leaf = [&](Value tensor, Value position, int64_t vectorLength) {
+    return emitLoad(b, elementOf(tensor), flatInputs.lookup(tensor), position, vectorLength);
+  };
+  ElementEmitter emitter(b, space, leaf);
+  emitter.lanes = lanes;
+  auto yield = cast<nn::YieldOp>(kernel.getBody().front().getTerminator());
+  SmallVector<Value> values;
+  for (unsigned result : results)
+    values.push_back(emitter.element(yield.getValues()[result], piece.index));
+  IndexExpr position = space.linearize(piece.index, shapeOf(yield.getValues()[results.front()]));
+  if (lanes && space.strideAlongVector(position) != 1)
+    space.needsScalars = true;
+  Value start = space.materialize(position, /*ofFirstLane=*/true);
+  for (auto [result, value] : llvm::zip_equal(results, values))
+    emitStore(b, elementOf(yield.getValues()[result]), value, flatOutputs[result], start);
+}
+
+/// Operations that one run of `block` takes, loops of known length included.
+static double countOperations(Block &block) {
+  double count = 0;
+  for (Operation &op : block) {
+    if (isa<arith::ConstantOp>(op))
+      continue;
+    double trips = 1;
+    if (auto loop = dyn_cast<scf::ForOp>(op)) {
+      auto upper = getConstantIntValue(loop.getUpperBound());
+      trips = upper ? double(*upper) : 1;
+    }
+    count += 1;
+    for (Region &region : op.getRegions())
+      for (Block &inner : region)
+        count += trips * countOperations(inner);
+  }
+  return count;
+}
+
+/// Lanes of the widest type that the kernel computes with, in one register.
+static int64_t lanesFor(nn::KernelOp kernel, const CpuTarget &target) {
+  unsigned bits = 8;
+  kernel.getBody().walk([&](Operation *op) {
+    for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
+      bool isIndex = isa<nn::GatherOp, nn::GatherElementsOp, nn::GatherNdOp>(op) && i == 1;
+      if (!isIndex)
+        bits = std::max(bits, computeType(elementOf(operand)).getIntOrFloatBitWidth());
+    }
+  });
+  return target.vectorBytes * 8 / bits;
+}
+
+/// Runs `emit` on a function that is thrown away; gives the operations it took.
+static double runTrial(nn::KernelOp kernel, llvm::function_ref<void(NestEmitter &, IndexSpace &)> emit) {
+  OwningOpRef<ModuleOp> scratch = ModuleOp::create(kernel.getLoc());
+  OpBuilder builder = OpBuilder::atBlockEnd(scratch->getBody());
+  KernelFrame frame(kernel, builder);
+  NestEmitter emitter(kernel, frame);
+  IndexSpace space(frame.b);
+  emit(emitter, space);
+  return countOperations(frame.function.getBody().front());
+}
+
+static void divideIntoTiles(PlannedPiece &planned) {
+  SmallVector<LoopPiece::Loop> loops = planned.piece.loops();
+  int64_t wanted = std::clamp<int64_t>(std::llround(planned.operations / operationsPerTile), 1, maxTiles);
+  int64_t outer = 1;
+  planned.chunkedLoop = 0;
+  planned.chunk = planned.chunks = planned.tiles = 1;
+  if (loops.empty())
+    return;
+  while (planned.chunkedLoop + 1 < loops.size() && outer * loops[planned.chunkedLoop].extent < wanted)
+    outer *= loops[planned.chunkedLoop++].extent;
+  int64_t extent = loops[planned.chunkedLoop].extent;
+  int64_t pieces = std::min(extent, (wanted + outer - 1) / outer);
+  planned.chunk = (extent + pieces - 1) / pieces;
+  // A chunk of the vectorized loop is a whole number of cache lines and vectors.
+  if (planned.chunkedLoop + 1 == loops.size() && pieces > 1)
+    planned.chunk = std::min<int64_t>(extent, llvm::alignTo(planned.chunk, 64));
+  planned.chunks = (extent + planned.chunk - 1) / planned.chunk;
+  planned.tiles = outer * planned.chunks;
+}
+
+static Value emitFor(ImplicitLocOpBuilder &b, Value from, Value to, int64_t step, llvm::function_ref<void(Value)> body) {
+  auto loop = scf::ForOp::create(b, from, to, arith::ConstantIndexOp::create(b, step));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+  return loop.getInductionVar();
+}
+
+namespace {
+/// Writes the loops of one piece for one tile.
+class NestWriter {
+public:
+  NestWriter(NestEmitter &emitter, const PlannedPiece &planned)
+      : emitter(emitter), planned(planned), b(emitter.b), loops(planned.piece.loops()), variables(loops.size()) {}
+
+  /// `tile` counts from the piece's first.
+  void write(Value tile) {
+    Value rest = tile, chunks = constant(planned.chunks);
+    Value chunkIndex = planned.chunks == 1 ? constant(0) : Value(arith::RemUIOp::create(b, rest, chunks));
+    if (planned.chunks > 1)
+      rest = arith::DivUIOp::create(b, rest, chunks);
+    for (unsigned i = planned.chunkedLoop; i-- > 0;) {
+      Value extent = constant(loops[i].extent);
+      variables[i] = i == 0 ? rest : Value(arith::RemUIOp::create(b, rest, extent));
+      rest = i == 0 ? rest : Value(arith::DivUIOp::create(b, rest, extent));
+    }
+    if (loops.empty())
+      return emitBody(0);
+    Value lower = arith::MulIOp::create(b, chunkIndex, constant(planned.chunk));
+    Value extent = constant(loops[planned.chunkedLoop].extent);
+    Value upper = extent;
+    if (planned.chunks > 1)
+      upper = arith::MinUIOp::create(b, Value(arith::AddIOp::create(b, lower, constant(planned.chunk))), extent);
+    else
+      lower = constant(0);
+    writeLoop(planned.chunkedLoop, lower, upper);
+  }
+
+private:
+  Value constant(int64_t v) { return arith::ConstantIndexOp::create(b, v); }
+
+  void emitBody(int64_t lanes) {
+    IndexSpace space(b);
+    emitter.emitBody(planned.piece, planned.results, variables, lanes, space);
+  }
+
+  void writeLoop(unsigned depth, Value lower, Value upper) {
+    if (depth + 1 < loops.size()) {
+      emitFor(b, lower, upper, 1, [&](Value variable) {
+        variables[depth] = variable;
+        writeLoop(depth + 1, constant(0), constant(loops[depth + 1].extent));
+      });
+      return;
+    }
+    // Vectors as far as they go, then ever shorter ones, then scalars.
+    int64_t extent = loops[depth].extent, done = 0;
+    for (int64_t lanes = planned.lanes; lanes >= 4; lanes /= 2) {
+      int64_t end = done + (extent - done) / lanes * lanes;
+      writeRange(depth, lower, upper, done, end, lanes);
+      done = end;
+    }
+    writeRange(depth, lower, upper, done, extent, 0);
+  }
+
+  /// The part of [lower, upper) that lies in [begin, end), in steps of `lanes`.
+  void writeRange(unsigned depth, Value lower, Value upper, int64_t begin, int64_t end, int64_t lanes) {
+    if (begin == end)
+      return;
+    bool isWhole = depth != planned.chunkedLoop || planned.chunks == 1;
+    Value from = isWhole ? constant(begin) : Value(arith::MaxUIOp::create(b, lower, constant(begin)));
+    Value to = isWhole ? constant(end) : Value(arith::MinUIOp::create(b, upper, constant(end)));
+    emitFor(b, from, to, lanes ? lanes : 1, [&](Value variable) {
+      variables[depth] = variable;
+      emitBody(lanes);
+    });
+  }
+
+  NestEmitter &emitter;
+  const PlannedPiece &planned;
+  ImplicitLocOpBuilder &b;
+  SmallVector<LoopPiece::Loop> loops;
+  SmallVector<Value> variables;
+};
+} // namespace
+
+/// Results by shape, in order of appearance.
+static std::vector<SmallVector<unsigned>> groupByShape(nn::KernelOp kernel) {
+  std::vector<SmallVector<unsigned>> groups;
+  for (unsigned i = 0; i < kernel->getNumResults(); ++i) {
+    ArrayRef<int64_t> shape = shapeOf(kernel->getResult(i));
+    auto same = llvm::find_if(groups, [&](auto &group) { return shapeOf(kernel->getResult(group.front())) == shape; });
+    if (same != groups.end())
+      same->push_back(i);
+    else if (ShapedType::getNumElements(shape) > 0)
+      groups.push_back({i});
+  }
+  return groups;
+}
+
+static std::vector<PlannedPiece> planPieces(nn::KernelOp kernel, const CpuTarget &target) {
+  std::vector<PlannedPiece> plan;
+  for (const SmallVector<unsigned> &results : groupByShape(kernel)) {
+    std::vector<LoopPiece> pieces = planLoops(shapeOf(kernel->getResult(results.front())), [&](const LoopPiece &piece) {
+      LoopTrial trial;
+      runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) {
+        emitter.emitBody(piece, results, {}, 0, space);
+        trial = {space.factorWishes, space.cutWishes, space.mustPart};
+      });
+      return trial;
+    });
+    for (LoopPiece &piece : pieces) {
+      PlannedPiece planned{piece, results, 0, 0, 0, 1, 1, 1};
+      int64_t elements = ShapedType::getNumElements(piece.extents);
+      double operations =
+          runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) { emitter.emitBody(piece, results, {}, 0, space); });
+      SmallVector<LoopPiece::Loop> loops = piece.loops();
+      int64_t lanes = lanesFor(kernel, target);
+      while (lanes >= 4 && !loops.empty() && lanes > loops.back().extent)
+        lanes /= 2;
+      if (lanes >= 4 && !loops.empty())
+        runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) {
+          emitter.emitBody(piece, results, {}, lanes, space);
+          planned.lanes = space.needsScalars ? 0 : lanes;
+        });
+      planned.operations = operations * double(elements) / double(std::max<int64_t>(1, planned.lanes));
+      divideIntoTiles(planned);
+      plan.push_back(std::move(planned));
+    }
+  }
+  return plan;
+}
+
+FailureOr<LoweredKernel> buildLoops(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &builder) {
+  std::optional<std::string> why;
+  kernel.getBody().walk([&](Operation *op) {
+    if (!why && !isa<nn::YieldOp>(op))
+      why = ElementEmitter::whyNot(op);
+  });
+  if (why)
+    return kernel.emitError(*why);
+
+  std::vector<PlannedPiece> plan = planPieces(kernel, target);
+  LoweredKernel lowered;
+  KernelFrame frame(kernel, builder);
+  lowered.function = frame.function;
+  NestEmitter emitter(kernel, frame);
+  ImplicitLocOpBuilder &b = frame.b;
+  int64_t firstTile = 0;
+  for (const PlannedPiece &planned : plan) {
+    // The tiles of this piece are [first, first + count) of all.
+    Value first = arith::ConstantIndexOp::create(b, firstTile);
+    Value from = arith::MaxUIOp::create(b, frame.begin(), first);
+    Value to = arith::MinUIOp::create(b, frame.end(), Value(arith::ConstantIndexOp::create(b, firstTile + planned.tiles)));
+    emitFor(b, from, to, 1, [&](Value tile) {
+      NestWriter(emitter, planned).write(arith::SubIOp::create(b, tile, first));
+    });
+    firstTile += planned.tiles;
+  }
+  lowered.tiles = std::max<int64_t>(1, firstTile);
+  return lowered;
+}
+
+} // namespace fettle::codegen
