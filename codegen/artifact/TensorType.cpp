@@ -10,7 +10,7 @@ static const AbiType abiTypes[] = {
     {FETTLE_F32, "f32", "FETTLE_F32", "float", "<f4", 4},
     {FETTLE_F64, "f64", "FETTLE_F64", "double", "<f8", 8},
     {FETTLE_F16, "f16", "FETTLE_F16", "uint16_t", "<f2", 2},
-    {FETTLE_BF16, "bf16", "FETTLE_BF16", "uint16_t", "<V2", 2},
+    {FETTLE_BF16, "bf16", "FETTLE_BF16", "uint16_t", "|V2", 2},
     {FETTLE_BOOL, "bool", "FETTLE_BOOL", "uint8_t", "|b1", 1},
     {FETTLE_I4, "i4", "FETTLE_I4", "int8_t", "|i1", 1},
     {FETTLE_U4, "u4", "FETTLE_U4", "uint8_t", "|u1", 1},

@@ -6,6 +6,7 @@
 #include "tests/unit/codegen/artifact/TinyModel.h"
 #include "llvm/Support/FileSystem.h"
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <thread>
 
 #if defined(__x86_64__)
@@ -133,6 +134,22 @@ TEST_F(LoaderTest, HonoursTheCallersArenaAndParallelFor) {
   EXPECT_EQ(model.run_steps(&call, inputs, outputs, 0, 3), FETTLE_OUT_OF_RANGE);
   EXPECT_STREQ(model.steps[0].name, "Mul_0");
   EXPECT_STREQ(model.steps[0].kind, "map");
+}
+
+TEST_F(LoaderTest, AllocatesNothingAfterTheFirstCall) {
+  for (unsigned threads : {1u, 2u}) {
+    LoadOptions options;
+    options.threads = threads;
+    std::unique_ptr<LoadedModel> model = open(options);
+    HostTensor input = sample(1), output(input.type());
+    const void *inputs[] = {input.bytes().data()};
+    void *outputs[] = {output.mutableBytes().data()};
+    ASSERT_EQ(messageOf(model->run(inputs, outputs)), "");
+    size_t before = mallinfo2().uordblks;
+    for (int call = 0; call < 100; ++call)
+      ASSERT_FALSE(bool(model->run(inputs, outputs)));
+    EXPECT_EQ(mallinfo2().uordblks, before) << threads << " threads";
+  }
 }
 
 TEST_F(LoaderTest, RunsStepByStep) {
