@@ -30,11 +30,23 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
   OpPassManager &function = passManager.nest<func::FuncOp>();
   switch (phase) {
   case Phase::Import:
-  case Phase::Fuse:
   case Phase::Layout:
     return;
   case Phase::Normalize:
-    function.addPass(createCanonicalizerPass());
+    function.addPass(createFoldConstantsPass());
+    function.addPass(createSimplifyPass());
+    function.addPass(createCSEPass());
+    function.addPass(createRaiseLayerNormPass());
+    function.addPass(createRaiseActivationPass());
+    function.addPass(createFoldConstantsPass());
+    function.addPass(createSimplifyPass());
+    function.addPass(createCSEPass());
+    return;
+  case Phase::Fuse:
+    function.addPass(createFoldBatchNormPass());
+    function.addPass(createFoldAffinePass());
+    function.addPass(createFoldConstantsPass());
+    function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());
     return;
   case Phase::Kernels:
@@ -45,6 +57,7 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
 }
 
 void registerPasses() {
+  registerNormalizePasses();
   registerFusePasses();
   registerVerifyPasses();
   for (const PhaseInfo &info : phases())

@@ -2,7 +2,7 @@
 
 #include "codegen/artifact/Loader.h"
 #include "codegen/artifact/HostSupport.h"
-#include "codegen/artifact/OutputFolder.h"
+#include "codegen/artifact/Sha256.h"
 #include "codegen/artifact/TensorType.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"

@@ -2,7 +2,6 @@
 
 #include "codegen/artifact/OutputFolder.h"
 #include "llvm/ADT/SmallString.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -68,7 +67,7 @@ llvm::Expected<OutputFolder> OutputFolder::create(llvm::StringRef directory) {
   for (unsigned attempt = 0;; ++attempt) {
     temporary = destination;
     temporary += ".partial-" + std::to_string(getpid()) + "-" + std::to_string(attempt);
-    std::error_code error = fs::create_directory(temporary, /*IgnoreExisting=*/false);
+    std::error_code error = fs::create_directory(temporary, /*IgnoreExisting=*/false, fs::all_all);
     if (!error)
       return OutputFolder(destination.str().str(), temporary.str().str());
     if (error != std::errc::file_exists)
@@ -83,7 +82,7 @@ std::string OutputFolder::path(llvm::StringRef relative) const {
 }
 
 llvm::Error OutputFolder::makeFolder(llvm::StringRef relative) {
-  if (std::error_code error = fs::create_directory(path(relative)))
+  if (std::error_code error = fs::create_directory(path(relative), /*IgnoreExisting=*/false, fs::all_all))
     return llvm::createFileError(path(relative), error);
   return llvm::Error::success();
 }
@@ -164,7 +163,7 @@ HashedFile::~HashedFile() {
 }
 
 llvm::Error HashedFile::append(llvm::ArrayRef<char> bytes) {
-  hash.update(llvm::StringRef(bytes.data(), bytes.size()));
+  hash.update(bytes);
   written += bytes.size();
   while (!bytes.empty()) {
     ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
@@ -189,25 +188,7 @@ llvm::Expected<std::string> HashedFile::finish() {
   int closing = std::exchange(descriptor, -1);
   if (::close(closing) != 0)
     return lastError(filePath);
-  return llvm::toHex(hash.final(), /*LowerCase=*/true);
-}
-
-llvm::Expected<std::string> hashFile(llvm::StringRef path) {
-  llvm::Expected<fs::file_t> file = fs::openNativeFileForRead(path);
-  if (!file)
-    return llvm::createFileError(path, file.takeError());
-  llvm::SHA256 hash;
-  std::vector<char> buffer(1 << 18);
-  for (;;) {
-    llvm::Expected<size_t> count = fs::readNativeFile(*file, buffer);
-    if (!count || *count == 0) {
-      fs::closeFile(*file);
-      if (!count)
-        return llvm::createFileError(path, count.takeError());
-      return llvm::toHex(hash.final(), /*LowerCase=*/true);
-    }
-    hash.update(llvm::StringRef(buffer.data(), *count));
-  }
+  return hash.finish();
 }
 
 } // namespace fettle::codegen

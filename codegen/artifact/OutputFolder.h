@@ -10,7 +10,7 @@
 #define FETTLE_CODEGEN_ARTIFACT_OUTPUTFOLDER_H
 
 #include "codegen/artifact/Manifest.h"
-#include "llvm/Support/SHA256.h"
+#include "codegen/artifact/Sha256.h"
 #include <string>
 
 namespace fettle::codegen {
@@ -58,11 +58,8 @@ private:
   std::string filePath;
   int descriptor;
   int64_t written = 0;
-  llvm::SHA256 hash;
+  Sha256 hash;
 };
-
-/// SHA-256 of a file in hexadecimal, read in pieces.
-llvm::Expected<std::string> hashFile(llvm::StringRef path);
 
 } // namespace fettle::codegen
 

@@ -9,10 +9,11 @@ namespace fettle {
 llvm::ArrayRef<OperatorEntry> allOperators() {
   static const std::vector<OperatorEntry> table = [] {
     std::vector<OperatorEntry> entries;
-    for (auto family : {contractionOperators, controlFlowOperators, elementwiseOperators,
-                        gatherOperators, generatorOperators,
-                        movementOperators, normalizationOperators, poolingOperators,
-                        quantizationOperators, recurrentOperators, reductionOperators}) {
+    for (auto family :
+         {attentionOperators, contractionOperators, controlFlowOperators, elementwiseOperators, gatherOperators,
+          generatorOperators, imageOperators, lossOperators, microsoftAttentionOperators, microsoftOperators,
+          microsoftQuantizationOperators, movementOperators, normalizationOperators, poolingOperators,
+          quantizationOperators, recurrentOperators, reductionOperators, samplingOperators, signalOperators}) {
       llvm::ArrayRef<OperatorEntry> rows = family();
       entries.insert(entries.end(), rows.begin(), rows.end());
     }

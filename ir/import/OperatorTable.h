@@ -35,6 +35,7 @@ llvm::ArrayRef<OperatorEntry> gatherOperators();
 llvm::ArrayRef<OperatorEntry> generatorOperators();
 llvm::ArrayRef<OperatorEntry> imageOperators();
 llvm::ArrayRef<OperatorEntry> lossOperators();
+llvm::ArrayRef<OperatorEntry> microsoftAttentionOperators();
 llvm::ArrayRef<OperatorEntry> microsoftOperators();
 llvm::ArrayRef<OperatorEntry> microsoftQuantizationOperators();
 llvm::ArrayRef<OperatorEntry> movementOperators();
@@ -43,6 +44,7 @@ llvm::ArrayRef<OperatorEntry> poolingOperators();
 llvm::ArrayRef<OperatorEntry> quantizationOperators();
 llvm::ArrayRef<OperatorEntry> recurrentOperators();
 llvm::ArrayRef<OperatorEntry> reductionOperators();
+llvm::ArrayRef<OperatorEntry> samplingOperators();
 llvm::ArrayRef<OperatorEntry> signalOperators();
 
 /// All tables, one after the other.

@@ -22,6 +22,7 @@ bool isTensor(mlir::Type type);
 ///   Close: correctly rounded arithmetic or short sums (a few ULP).
 ///   Loose: long float sums and transcendental functions.
 enum class NumericClass { Exact, Close, Loose };
+NumericClass numericClassOf(mlir::Operation *op);
 
 /// Axis `axisA` of `a` and axis `axisB` of `b` are one dimension of the network.
 struct AxisTie {

@@ -12,7 +12,7 @@ def NnOpInterface : OpInterface<"NnOpInterface"> {
       "int64_t", "getMacs", (ins), "", "return 0;">,
     InterfaceMethod<"How exact the compiled result is, compared with ir/reference.",
       "::fettle::nn::NumericClass", "getNumericClass", (ins), "",
-      "return ::fettle::nn::NumericClass::Close;">,
+      "return ::fettle::nn::numericClassOf($_op.getOperation());">,
     InterfaceMethod<[{Pairs of axes that are the same dimension: each entry says that
       axis `axisA` of value `a` and axis `axisB` of value `b` must be cut together.}],
       "::llvm::SmallVector<::fettle::nn::AxisTie>", "getAxisTies", (ins), "", "return {};">,

@@ -19,13 +19,15 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def Nn_Tensor : Type<CPred<"::fettle::nn::isTensor($_self)">,
                      "tensor of static shape and numeric elements", "::mlir::RankedTensorType">;
 
-class Nn_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Nn_Dialect, mnemonic, !listconcat(traits, [Pure, DeclareOpInterfaceMethods<NnOpInterface>])>;
+// `facts` are the interface methods that the op answers itself (NnCost.cpp, NnAxes.cpp,
+// NnQuantizable.cpp, NnVjp.cpp).
+class Nn_Op<string mnemonic, list<Trait> traits = [], list<string> facts = []>
+    : Op<Nn_Dialect, mnemonic, !listconcat(traits, [Pure, DeclareOpInterfaceMethods<NnOpInterface, facts>])>;
 
 // An op whose result types follow from operands and attributes: inferReturnTypes
 // in NnShapes*.cpp is its verifier too.
-class Nn_InferredOp<string mnemonic, list<Trait> traits = []>
-    : Nn_Op<mnemonic, !listconcat(traits, [InferTypeOpAdaptor])>;
+class Nn_InferredOp<string mnemonic, list<Trait> traits = [], list<string> facts = []>
+    : Nn_Op<mnemonic, !listconcat(traits, [InferTypeOpAdaptor]), facts>;
 
 //===--- Constants and elementwise ----------------------------------------===//
 
@@ -38,7 +40,7 @@ def Nn_ConstantOp : Nn_Op<"constant", [ConstantLike, AllTypesMatch<["value", "ou
   let hasVerifier = 1;
 }
 
-def Nn_UnaryOp : Nn_InferredOp<"unary"> {
+def Nn_UnaryOp : Nn_InferredOp<"unary", [], ["getAxisTies", "buildVjp"]> {
   let summary = "elementwise function of one tensor";
   let description = [{
     `alpha` and `beta` are the parameters of the kinds that have them, as in ONNX:
@@ -53,7 +55,7 @@ def Nn_UnaryOp : Nn_InferredOp<"unary"> {
   let assemblyFormat = "$kind $input attr-dict `:` functional-type($input, $output)";
 }
 
-def Nn_BinaryOp : Nn_InferredOp<"binary"> {
+def Nn_BinaryOp : Nn_InferredOp<"binary", [], ["getAxisTies", "getQuantizableOperands", "buildVjp"]> {
   let summary = "elementwise function of two tensors of one element type";
   let description = [{
     `mod` takes the sign of the divisor (Python), `fmod` that of the dividend (C). Integer `div` truncates.
@@ -64,28 +66,28 @@ def Nn_BinaryOp : Nn_InferredOp<"binary"> {
   let assemblyFormat = "$kind $lhs `,` $rhs attr-dict `:` functional-type(operands, $output)";
 }
 
-def Nn_CompareOp : Nn_InferredOp<"compare"> {
+def Nn_CompareOp : Nn_InferredOp<"compare", [], ["getAxisTies"]> {
   let summary = "elementwise comparison, giving i1";
   let arguments = (ins Nn_CompareKindAttr:$kind, Nn_Tensor:$lhs, Nn_Tensor:$rhs);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$kind $lhs `,` $rhs attr-dict `:` functional-type(operands, $output)";
 }
 
-def Nn_SelectOp : Nn_InferredOp<"select"> {
+def Nn_SelectOp : Nn_InferredOp<"select", [], ["getAxisTies"]> {
   let summary = "condition ? on_true : on_false, elementwise with broadcasting";
   let arguments = (ins Nn_Tensor:$condition, Nn_Tensor:$on_true, Nn_Tensor:$on_false);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }
 
-def Nn_ClampOp : Nn_InferredOp<"clamp"> {
+def Nn_ClampOp : Nn_InferredOp<"clamp", [], ["getAxisTies"]> {
   let summary = "min(max(x, low), high); for integers the bounds are exact integers or infinite";
   let arguments = (ins Nn_Tensor:$input, F64Attr:$low, F64Attr:$high);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type($input, $output)";
 }
 
-def Nn_CastOp : Nn_Op<"cast"> {
+def Nn_CastOp : Nn_Op<"cast", [], ["getAxisTies"]> {
   let summary = "conversion to another element type, as ONNX Cast (float to integer truncates; to i1 is != 0)";
   let arguments = (ins Nn_Tensor:$input);
   let results = (outs Nn_Tensor:$output);
@@ -96,7 +98,7 @@ def Nn_CastOp : Nn_Op<"cast"> {
 
 //===--- Contractions -----------------------------------------------------===//
 
-def Nn_MatMulOp : Nn_InferredOp<"matmul"> {
+def Nn_MatMulOp : Nn_InferredOp<"matmul", [], ["getMacs", "getAxisTies", "getQuantizableOperands", "buildVjp"]> {
   let summary = "batched matrix product with optional bias";
   let description = [{
     lhs [..., m, k] (or [..., k, m] with transpose_lhs), rhs [..., k, n] (or [..., n, k] with transpose_rhs),
@@ -108,7 +110,7 @@ def Nn_MatMulOp : Nn_InferredOp<"matmul"> {
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }
 
-def Nn_ConvOp : Nn_InferredOp<"conv"> {
+def Nn_ConvOp : Nn_InferredOp<"conv", [], ["getMacs", "getAxisTies", "getQuantizableOperands"]> {
   let summary = "convolution (cross-correlation) of any spatial rank, grouped, dilated";
   let description = "8-bit integer operands give i32. bias is [out].";
   let arguments = (ins Nn_Tensor:$input, Nn_Tensor:$weight, Optional<Nn_Tensor>:$bias,
@@ -118,7 +120,7 @@ def Nn_ConvOp : Nn_InferredOp<"conv"> {
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }
 
-def Nn_ConvTransposeOp : Nn_InferredOp<"conv_transpose"> {
+def Nn_ConvTransposeOp : Nn_InferredOp<"conv_transpose", [], ["getMacs", "getAxisTies", "getQuantizableOperands"]> {
   let summary = "transposed convolution";
   let description = [{
     weight [in, out/groups, <spatial>]; bias [out]. Extent: (x-1)*stride + output_padding + (k-1)*dilation + 1 - pads.
@@ -131,7 +133,7 @@ def Nn_ConvTransposeOp : Nn_InferredOp<"conv_transpose"> {
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }
 
-def Nn_AttentionOp : Nn_InferredOp<"attention"> {
+def Nn_AttentionOp : Nn_InferredOp<"attention", [], ["getMacs", "getAxisTies"]> {
   let summary = "softmax(scale q k^T + mask) v";
   let description = [{
     query [n, heads, s, d], key [n, kv_heads, t, d], value [n, kv_heads, t, e]; heads is a multiple of
@@ -145,7 +147,7 @@ def Nn_AttentionOp : Nn_InferredOp<"attention"> {
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }
 
-class Nn_RecurrentOp<string mnemonic> : Nn_InferredOp<mnemonic, [AttrSizedOperandSegments]> {
+class Nn_RecurrentOp<string mnemonic> : Nn_InferredOp<mnemonic, [AttrSizedOperandSegments], ["getMacs"]> {
   let description = [{
     One direction, time-major: x [t, n, i]; w [g*h, i]; r [g*h, h]; bias [2*g*h] (input then recurrent);
     lengths [n] i32; h0 [n, h]. Gate order and equations are ONNX's (LSTM iofc, GRU zrh).
@@ -184,26 +186,26 @@ def Nn_RnnOp : Nn_RecurrentOp<"rnn"> {
 
 //===--- Reductions, normalization, pooling -------------------------------===//
 
-def Nn_ReduceOp : Nn_InferredOp<"reduce"> {
+def Nn_ReduceOp : Nn_InferredOp<"reduce", [], ["getAxisTies", "buildVjp"]> {
   let summary = "reduction over axes (sorted, non-negative)";
   let description = "Empty extents give the neutral element (max: lowest, min: highest value of the type).";
   let arguments = (ins Nn_ReduceKindAttr:$kind, Nn_Tensor:$input, DenseI64ArrayAttr:$axes, UnitAttr:$keep_dims);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$kind $input attr-dict `:` functional-type($input, $output)";
 }
-def Nn_ArgOp : Nn_InferredOp<"arg"> {
+def Nn_ArgOp : Nn_InferredOp<"arg", [], ["getAxisTies"]> {
   let summary = "index (i64) of the extremum along an axis; ties go to the first, or to the last with select_last";
   let arguments = (ins Nn_ArgKindAttr:$kind, Nn_Tensor:$input, I64Attr:$axis, UnitAttr:$keep_dims, UnitAttr:$select_last);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$kind $input attr-dict `:` functional-type($input, $output)";
 }
-def Nn_SoftmaxOp : Nn_InferredOp<"softmax"> {
+def Nn_SoftmaxOp : Nn_InferredOp<"softmax", [], ["getAxisTies"]> {
   let summary = "softmax along one axis, or its logarithm";
   let arguments = (ins Nn_Tensor:$input, I64Attr:$axis, UnitAttr:$log);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type($input, $output)";
 }
-def Nn_LayerNormOp : Nn_InferredOp<"layer_norm", [AttrSizedOperandSegments]> {
+def Nn_LayerNormOp : Nn_InferredOp<"layer_norm", [AttrSizedOperandSegments], ["getAxisTies"]> {
   let summary = "(x - mean) / sqrt(variance + epsilon) * scale + bias over all axes from `axis` on";
   let description = [{
     With `rms` the mean is taken as 0 (RMSNorm). scale and bias broadcast to x. Statistics are in f32 (f64 for f64).
@@ -213,14 +215,14 @@ def Nn_LayerNormOp : Nn_InferredOp<"layer_norm", [AttrSizedOperandSegments]> {
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }
-def Nn_BatchNormOp : Nn_InferredOp<"batch_norm"> {
+def Nn_BatchNormOp : Nn_InferredOp<"batch_norm", [], ["getAxisTies"]> {
   let summary = "(x - mean) / sqrt(variance + epsilon) * scale + bias per channel (axis 1), with given statistics";
   let arguments = (ins Nn_Tensor:$input, Nn_Tensor:$scale, Nn_Tensor:$bias, Nn_Tensor:$mean, Nn_Tensor:$variance,
                        F64Attr:$epsilon);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }
-def Nn_PoolOp : Nn_InferredOp<"pool"> {
+def Nn_PoolOp : Nn_InferredOp<"pool", [], ["getAxisTies", "getQuantizableOperands"]> {
   let summary = "pooling over windows";
   let description = [{
     `average` counts only what lies inside the input, `average_with_pad` the padding too (not what ceil_mode adds
@@ -239,13 +241,13 @@ def Nn_MaxPoolIndicesOp : Nn_InferredOp<"max_pool_indices"> {
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type($input, $output)";
 }
-def Nn_LrnOp : Nn_InferredOp<"lrn"> {
+def Nn_LrnOp : Nn_InferredOp<"lrn", [], ["getAxisTies"]> {
   let summary = "local response normalization across channels (axis 1, ONNX LRN)";
   let arguments = (ins Nn_Tensor:$input, I64Attr:$size, F64Attr:$alpha, F64Attr:$beta, F64Attr:$bias);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type($input, $output)";
 }
-def Nn_CumSumOp : Nn_InferredOp<"cumsum"> {
+def Nn_CumSumOp : Nn_InferredOp<"cumsum", [], ["getAxisTies"]> {
   let summary = "running sum along an axis";
   let arguments = (ins Nn_Tensor:$input, I64Attr:$axis, UnitAttr:$exclusive, UnitAttr:$reverse);
   let results = (outs Nn_Tensor:$output);
@@ -266,7 +268,7 @@ def Nn_DetOp : Nn_InferredOp<"det"> {
 
 //===--- Data movement ----------------------------------------------------===//
 
-def Nn_ReshapeOp : Nn_Op<"reshape"> {
+def Nn_ReshapeOp : Nn_Op<"reshape", [], ["getAxisTies", "getQuantizableOperands", "buildVjp"]> {
   let summary = "the same elements in row-major order under another shape";
   let arguments = (ins Nn_Tensor:$input);
   let results = (outs Nn_Tensor:$output);
@@ -274,14 +276,14 @@ def Nn_ReshapeOp : Nn_Op<"reshape"> {
   let hasVerifier = 1;
   let hasFolder = 1;
 }
-def Nn_TransposeOp : Nn_InferredOp<"transpose"> {
+def Nn_TransposeOp : Nn_InferredOp<"transpose", [], ["getAxisTies", "getQuantizableOperands", "buildVjp"]> {
   let summary = "result axis i is input axis perm[i]";
   let arguments = (ins Nn_Tensor:$input, DenseI64ArrayAttr:$perm);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type($input, $output)";
   let hasFolder = 1;
 }
-def Nn_BroadcastOp : Nn_Op<"broadcast"> {
+def Nn_BroadcastOp : Nn_Op<"broadcast", [], ["getAxisTies", "getQuantizableOperands"]> {
   let summary = "numpy broadcast to the result shape";
   let arguments = (ins Nn_Tensor:$input);
   let results = (outs Nn_Tensor:$output);
@@ -289,33 +291,33 @@ def Nn_BroadcastOp : Nn_Op<"broadcast"> {
   let hasVerifier = 1;
   let hasFolder = 1;
 }
-def Nn_ConcatOp : Nn_InferredOp<"concat"> {
+def Nn_ConcatOp : Nn_InferredOp<"concat", [], ["getAxisTies", "getQuantizableOperands"]> {
   let summary = "concatenation along an axis";
   let arguments = (ins Variadic<Nn_Tensor>:$inputs, I64Attr:$axis);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$inputs attr-dict `:` functional-type($inputs, $output)";
   let hasFolder = 1;
 }
-def Nn_SliceOp : Nn_InferredOp<"slice"> {
+def Nn_SliceOp : Nn_InferredOp<"slice", [], ["getAxisTies", "getQuantizableOperands"]> {
   let summary = "result[i] = input[start + i * step] per axis; `sizes` is the result shape; steps may be negative";
   let arguments = (ins Nn_Tensor:$input, DenseI64ArrayAttr:$starts, DenseI64ArrayAttr:$sizes, DenseI64ArrayAttr:$steps);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type($input, $output)";
   let hasFolder = 1;
 }
-def Nn_PadOp : Nn_InferredOp<"pad"> {
+def Nn_PadOp : Nn_InferredOp<"pad", [], ["getAxisTies"]> {
   let summary = "padding per axis (no negative amounts); `value` (a scalar tensor) fills in mode constant, zero if absent";
   let arguments = (ins Nn_PadModeAttr:$mode, Nn_Tensor:$input, Optional<Nn_Tensor>:$value, DenseI64ArrayAttr:$low, DenseI64ArrayAttr:$high);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$mode operands attr-dict `:` functional-type(operands, $output)";
 }
-def Nn_TileOp : Nn_InferredOp<"tile"> {
+def Nn_TileOp : Nn_InferredOp<"tile", [], ["getQuantizableOperands"]> {
   let summary = "repetition per axis";
   let arguments = (ins Nn_Tensor:$input, DenseI64ArrayAttr:$repeats);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type($input, $output)";
 }
-def Nn_GatherOp : Nn_InferredOp<"gather"> {
+def Nn_GatherOp : Nn_InferredOp<"gather", [], ["getAxisTies", "getQuantizableOperands"]> {
   let summary = "input[..., indices, ...] along an axis; negative indices count from the end, others are clamped";
   let arguments = (ins Nn_Tensor:$input, Nn_Tensor:$indices, I64Attr:$axis);
   let results = (outs Nn_Tensor:$output);
@@ -376,7 +378,7 @@ def Nn_NonMaxSuppressionOp : Nn_Op<"non_max_suppression"> {
 
 //===--- Quantization -----------------------------------------------------===//
 
-def Nn_QuantizeOp : Nn_Op<"quantize"> {
+def Nn_QuantizeOp : Nn_Op<"quantize", [], ["getAxisTies"]> {
   let summary = "saturate(round_half_even(x / scale) + zero_point), rule ieee_f32";
   let description = [{
     scale and zero_point are scalars, or one-dimensional along `axis`, or of the input's rank with each axis a divisor
@@ -387,7 +389,7 @@ def Nn_QuantizeOp : Nn_Op<"quantize"> {
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
   let hasVerifier = 1;
 }
-def Nn_DequantizeOp : Nn_Op<"dequantize"> {
+def Nn_DequantizeOp : Nn_Op<"dequantize", [], ["getAxisTies"]> {
   let summary = "(q - zero_point) * scale";
   let arguments = (ins Nn_Tensor:$input, Nn_Tensor:$scale, Optional<Nn_Tensor>:$zero_point, DefaultValuedAttr<I64Attr, "1">:$axis);
   let results = (outs Nn_Tensor:$output);

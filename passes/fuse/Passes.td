@@ -4,6 +4,43 @@
 
 include "mlir/Pass/PassBase.td"
 
+def FoldBatchNormPass : Pass<"fold-batch-norm", "::mlir::func::FuncOp"> {
+  let summary = "rewrites batch norms to a product and a sum per channel";
+  let description = [{
+    With constant statistics the factor and the offset are constants, which `fold-affine` moves into the weights
+    before or behind them; otherwise they are computed by small ops over the channels.
+
+    ```mlir
+    // before
+    %0 = nn.batch_norm %x, %scale, %bias, %mean, %variance {epsilon = 1.0e-05} : (...) -> tensor<1x8x4x4xf32>
+    // after: factor = scale / sqrt(variance + epsilon), offset = bias - mean * factor
+    %0 = nn.binary mul %x, %factor : (tensor<1x8x4x4xf32>, tensor<8x1x1xf32>) -> tensor<1x8x4x4xf32>
+    %1 = nn.binary add %0, %offset : (tensor<1x8x4x4xf32>, tensor<8x1x1xf32>) -> tensor<1x8x4x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+}
+
+def FoldAffinePass : Pass<"fold-affine", "::mlir::func::FuncOp"> {
+  let summary = "folds products and sums with constants into the weights and biases of contractions";
+  let description = [{
+    A factor per output channel behind a convolution or matrix product goes into its weights and bias, an offset into
+    its bias; a factor per input channel before it goes into its weights, an offset into its bias where no padding would
+    have to carry it. Chains of such factors and offsets are merged first. Values may differ in the last bits:
+    the product is rounded once instead of twice.
+
+    ```mlir
+    // before
+    %0 = nn.conv %x, %w {...} : (...) -> tensor<1x8x4x4xf32>
+    %1 = nn.binary mul %0, %factor : (tensor<1x8x4x4xf32>, tensor<8x1x1xf32>) -> tensor<1x8x4x4xf32>
+    %2 = nn.binary add %1, %offset : (tensor<1x8x4x4xf32>, tensor<8x1x1xf32>) -> tensor<1x8x4x4xf32>
+    // after: weights w * factor, bias offset
+    %2 = nn.conv %x, %wf, %offset8 {...} : (...) -> tensor<1x8x4x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+}
+
 def FormKernelsPass : Pass<"form-kernels", "::mlir::func::FuncOp"> {
   let summary = "groups the ops of a function into nn.kernel ops";
   let description = [{

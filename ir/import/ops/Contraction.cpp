@@ -2,6 +2,7 @@
 
 #include "ir/import/ops/Contraction.h"
 #include "ir/import/OperatorTable.h"
+#include "ir/import/ops/Einsum.h"
 #include "ir/import/ops/Window.h"
 
 using namespace mlir;
@@ -117,6 +118,7 @@ ArrayRef<OperatorEntry> contractionOperators() {
   static const OperatorEntry table[] = {
       {"", "Conv", 1, newestOpset, importConv, ""},
       {"", "ConvTranspose", 1, newestOpset, importConvTranspose, ""},
+      {"", "Einsum", 12, newestOpset, importEinsum, ""},
       {"", "Gemm", 1, newestOpset, importGemm, ""},
       {"", "MatMul", 1, newestOpset, importMatMul, ""},
   };

@@ -2,6 +2,7 @@
 
 #include "ir/import/OperatorTable.h"
 #include "ir/import/ops/Contraction.h"
+#include "ir/import/ops/Quantized.h"
 
 using namespace mlir;
 
@@ -43,9 +44,8 @@ static void importDequantizeLinear(NodeImporter &node) {
   node.setOutput(result);
 }
 
-/// y = quantize(x) over [min(0, x), max(0, x)], with the scale and zero point it chose.
-static void importDynamicQuantizeLinear(NodeImporter &node) {
-  Value input = node.input(0);
+/// The range is [min(0, x), max(0, x)], so that 0 is exact.
+DynamicallyQuantized quantizeDynamically(NodeImporter &node, Value input) {
   Type u8 = IntegerType::get(node.context(), 8, IntegerType::Unsigned);
   Value zero = node.scalarLike(0, input), levels = node.scalarLike(255, input);
   Value high = node.binary(nn::BinaryKind::max, node.reduce(nn::ReduceKind::max, input, allAxes(input), false), zero);
@@ -53,9 +53,14 @@ static void importDynamicQuantizeLinear(NodeImporter &node) {
   Value scale = node.div(node.sub(high, low), levels);
   Value offset = node.div(node.sub(zero, low), scale);
   Value zeroPoint = node.cast(node.clamp(node.unary(nn::UnaryKind::round, offset), 0, 255), u8);
-  node.setOutput(0, node.quantize(input, scale, zeroPoint, u8));
-  node.setOutput(1, scale);
-  node.setOutput(2, zeroPoint);
+  return {node.quantize(input, scale, zeroPoint, u8), scale, zeroPoint};
+}
+
+static void importDynamicQuantizeLinear(NodeImporter &node) {
+  DynamicallyQuantized result = quantizeDynamically(node, node.input(0));
+  node.setOutput(0, result.values);
+  node.setOutput(1, result.scale);
+  node.setOutput(2, result.zeroPoint);
 }
 
 //===--- Integer products -------------------------------------------------===//
@@ -79,10 +84,13 @@ static Value centred(NodeImporter &node, Value input, Value zeroPoint, int64_t a
   return node.sub(wide, zeroPoint);
 }
 
+Value emitIntegerMatMul(NodeImporter &node, Value lhs, Value rhs, Value lhsZeroPoint, Value rhsZeroPoint) {
+  return emitMatMul(node, centred(node, lhs, lhsZeroPoint, -2), centred(node, rhs, rhsZeroPoint, -1));
+}
+
 static void importMatMulInteger(NodeImporter &node) {
-  Value lhs = centred(node, node.input(0), node.optionalInput(2), -2);
-  Value rhs = centred(node, node.input(1), node.optionalInput(3), -1);
-  node.setOutput(emitMatMul(node, lhs, rhs));
+  node.setOutput(
+      emitIntegerMatMul(node, node.input(0), node.input(1), node.optionalInput(2), node.optionalInput(3)));
 }
 
 static void importConvInteger(NodeImporter &node) {
@@ -93,14 +101,12 @@ static void importConvInteger(NodeImporter &node) {
 
 //===--- Quantized operators: dequantize, compute, quantize ---------------===//
 
-/// Operand `i` with scale `i + 1` and zero point `i + 2`; parameters of a vector vary along `axis`.
 Value dequantizeOperand(NodeImporter &node, size_t i, int64_t axis) {
   Value input = node.input(i), scale = asParameter(node, input, node.input(i + 1));
   Value zeroPoint = asParameter(node, input, node.optionalInput(i + 2));
   return node.dequantize(input, scale, zeroPoint, node.normalizeAxis(axis, std::max<int64_t>(rankOf(input), 1)));
 }
 
-/// `result` with scale operand `i` and zero point operand `i + 1`, which names the element type too.
 Value quantizeResult(NodeImporter &node, Value result, size_t i) {
   Value scale = asParameter(node, result, node.input(i)), zeroPoint = asParameter(node, result, node.optionalInput(i + 1));
   Type element = zeroPoint ? elementOf(zeroPoint) : elementOf(node.input(0));

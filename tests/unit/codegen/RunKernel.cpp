@@ -27,7 +27,12 @@ static nn::KernelOp formKernel(func::FuncOp function) {
   b.setInsertionPointAfter(function);
   auto outer = func::FuncOp::create(b, function.getLoc(), "kernel_caller", function.getFunctionType());
   b.setInsertionPointToEnd(outer.addEntryBlock());
-  auto kernel = nn::KernelOp::create(b, function.getLoc(), function.getResultTypes(), outer.getArguments());
+  // Builders look at where an operand comes from, not at its bytes: any constant will do.
+  SmallVector<Value> operands(outer.getArguments());
+  for (unsigned i = 0; i < operands.size(); ++i)
+    if (function.getArgAttr(i, "test.weight"))
+      operands[i] = nn::ConstantOp::create(b, function.getLoc(), HostTensor(cast<RankedTensorType>(operands[i].getType())).toAttribute("weight"));
+  auto kernel = nn::KernelOp::create(b, function.getLoc(), function.getResultTypes(), operands);
   func::ReturnOp::create(b, function.getLoc(), kernel.getResults());
   Block &body = kernel.getBody().emplaceBlock();
   IRMapping mapping;

@@ -10,6 +10,8 @@
 //       return %0 : tensor<3x5xf32>
 //     })", codegen::buildRows);
 //
+// An argument marked {test.weight} is a constant operand, which builders may pack.
+//
 //===----------------------------------------------------------------------===//
 #ifndef FETTLE_TESTS_UNIT_CODEGEN_RUNKERNEL_H
 #define FETTLE_TESTS_UNIT_CODEGEN_RUNKERNEL_H

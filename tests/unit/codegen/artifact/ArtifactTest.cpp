@@ -114,8 +114,8 @@ TEST_F(ArtifactTest, ReplacesArtifactsAndNothingElse) {
     EXPECT_FALSE(llvm::StringRef(it->path()).contains(".partial-")) << it->path();
 }
 
-/// tests/e2e/aarch64/runner.c on the artifact's object, with its golden vectors.
-TEST_F(ArtifactTest, RunsInAPlainCProgram) {
+/// The runner of tests/e2e/aarch64 and the programs of docs/c-api.md, with the golden vectors.
+TEST_F(ArtifactTest, RunsInProgramsOfOthers) {
   HostTensor x(makeTinyModel(context).inputs[0].type), y(x.type());
   for (int64_t i = 0; i < tinyElements; ++i) {
     x.setDouble(i, i);
@@ -131,6 +131,7 @@ TEST_F(ArtifactTest, RunsInAPlainCProgram) {
     EXPECT_EQ(shell(scratch / "out", (emulator + " ./runner tiny_model.weights golden").str()), 0);
   };
   check("cpu:x86-64-v2", "cc", "");
+  EXPECT_EQ(shell(scratch / "out", "python3 -B " FETTLE_SOURCE_DIR "/tests/e2e/c-api/page.py ."), 0);
   if (shell(scratch.path.str(), "which aarch64-linux-gnu-gcc qemu-aarch64 > /dev/null") != 0)
     GTEST_SKIP() << "no aarch64-linux-gnu-gcc, or no qemu-aarch64";
   check("cpu:aarch64", "aarch64-linux-gnu-gcc", "qemu-aarch64");

@@ -1,0 +1,205 @@
+//===- NnAxes.cpp - which axes are one dimension of the network -----------===//
+//
+// A tie (a, i, b, j) says that axis i of value a and axis j of value b have the
+// same meaning: whoever removes index k from one must remove it from the other.
+// Ties of all ops, joined by union-find, give the groups that pruning and token
+// passes cut as a whole. For conv %x[n,c,h,w], %w[o,c,kh,kw] -> %y[n,o,h',w']:
+//   x.c ~ w.c,  w.o ~ y.o,  bias.0 ~ y.o,  x.n ~ y.n
+// Spatial axes are not tied: a window mixes positions.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ir/nn/ShapeRules.h"
+
+using namespace mlir;
+
+namespace fettle::nn {
+
+using Ties = SmallVector<AxisTie>;
+
+/// Ties the axes of `from` that broadcast to axes of `to` of the same extent.
+static void tieBroadcast(Ties &ties, Value from, Value to) {
+  int64_t shift = int64_t(shapeOf(to).size()) - int64_t(shapeOf(from).size());
+  for (int64_t axis = 0; axis < int64_t(shapeOf(from).size()); ++axis)
+    if (shapeOf(from)[axis] == shapeOf(to)[axis + shift])
+      ties.push_back({from, axis, to, axis + shift});
+}
+
+static Ties tieAllOperands(Operation *op) {
+  Ties ties;
+  for (Value operand : op->getOperands())
+    tieBroadcast(ties, operand, op->getResult(0));
+  return ties;
+}
+
+Ties UnaryOp::getAxisTies() { return tieAllOperands(*this); }
+Ties BinaryOp::getAxisTies() { return tieAllOperands(*this); }
+Ties CompareOp::getAxisTies() { return tieAllOperands(*this); }
+Ties SelectOp::getAxisTies() { return tieAllOperands(*this); }
+Ties ClampOp::getAxisTies() { return tieAllOperands(*this); }
+Ties CastOp::getAxisTies() { return tieAllOperands(*this); }
+Ties SoftmaxOp::getAxisTies() { return tieAllOperands(*this); }
+Ties LayerNormOp::getAxisTies() { return tieAllOperands(*this); }
+Ties CumSumOp::getAxisTies() { return tieAllOperands(*this); }
+Ties LrnOp::getAxisTies() { return tieAllOperands(*this); }
+Ties BroadcastOp::getAxisTies() { return tieAllOperands(*this); }
+
+Ties MatMulOp::getAxisTies() {
+  Ties ties;
+  int64_t lhsRank = getLhs().getType().getRank(), rhsRank = getRhs().getType().getRank();
+  int64_t rank = getOutput().getType().getRank();
+  int64_t m = lhsRank - (getTransposeLhs() ? 1 : 2), lhsK = lhsRank - (getTransposeLhs() ? 2 : 1);
+  int64_t n = rhsRank - (getTransposeRhs() ? 2 : 1), rhsK = rhsRank - (getTransposeRhs() ? 1 : 2);
+  ties.push_back({getLhs(), lhsK, getRhs(), rhsK});
+  ties.push_back({getLhs(), m, getOutput(), rank - 2});
+  ties.push_back({getRhs(), n, getOutput(), rank - 1});
+  for (Value operand : {Value(getLhs()), Value(getRhs())})
+    for (int64_t axis = 0, batch = tensorType(operand).getRank() - 2; axis < batch; ++axis)
+      if (shapeOf(operand)[axis] == shapeOf(getOutput())[rank - 2 - batch + axis])
+        ties.push_back({operand, axis, getOutput(), rank - 2 - batch + axis});
+  if (getBias())
+    tieBroadcast(ties, getBias(), getOutput());
+  return ties;
+}
+
+Ties ConvOp::getAxisTies() {
+  int64_t last = getInput().getType().getRank() - 1, channel = getChannelsLast() ? last : 1;
+  Ties ties = {{getInput(), 0, getOutput(), 0}, {getWeight(), 0, getOutput(), channel}};
+  if (getGroups() == 1)
+    ties.push_back({getInput(), channel, getWeight(), 1});
+  else if (getWeight().getType().getDimSize(1) == 1 &&
+           getInput().getType().getDimSize(channel) == getOutput().getType().getDimSize(channel))
+    ties.push_back({getInput(), channel, getOutput(), channel}); // depthwise
+  if (getBias())
+    ties.push_back({getBias(), 0, getOutput(), channel});
+  return ties;
+}
+
+Ties ConvTransposeOp::getAxisTies() {
+  int64_t last = getInput().getType().getRank() - 1, channel = getChannelsLast() ? last : 1;
+  Ties ties = {{getInput(), 0, getOutput(), 0}, {getInput(), channel, getWeight(), 0}};
+  if (getGroups() == 1)
+    ties.push_back({getWeight(), 1, getOutput(), channel});
+  if (getBias())
+    ties.push_back({getBias(), 0, getOutput(), channel});
+  return ties;
+}
+
+Ties AttentionOp::getAxisTies() {
+  Ties ties = {{getQuery(), 0, getOutput(), 0}, {getKey(), 0, getOutput(), 0},   {getValue(), 0, getOutput(), 0},
+               {getQuery(), 1, getOutput(), 1}, {getKey(), 1, getValue(), 1},    {getQuery(), 2, getOutput(), 2},
+               {getKey(), 2, getValue(), 2},    {getQuery(), 3, getKey(), 3},    {getValue(), 3, getOutput(), 3}};
+  if (getKey().getType().getDimSize(1) == getQuery().getType().getDimSize(1))
+    ties.push_back({getKey(), 1, getQuery(), 1});
+  if (Value mask = getMask()) {
+    // The mask broadcasts to [n, heads, s, t]; t is an axis of the keys.
+    std::pair<Value, int64_t> scores[] = {{getOutput(), 0}, {getOutput(), 1}, {getOutput(), 2}, {getKey(), 2}};
+    int64_t shift = 4 - int64_t(shapeOf(mask).size());
+    for (int64_t axis = 0; axis + shift < 4; ++axis)
+      if (shapeOf(mask)[axis] != 1)
+        ties.push_back({mask, axis, scores[axis + shift].first, scores[axis + shift].second});
+  }
+  return ties;
+}
+
+/// Ties the axes that a reduction over `axes` leaves.
+static Ties tieReduced(Value input, Value output, ArrayRef<int64_t> axes, bool keepDims) {
+  Ties ties;
+  int64_t to = 0;
+  for (int64_t axis = 0; axis < int64_t(shapeOf(input).size()); ++axis) {
+    bool isReduced = llvm::is_contained(axes, axis);
+    if (!isReduced)
+      ties.push_back({input, axis, output, to});
+    to += !isReduced || keepDims;
+  }
+  return ties;
+}
+
+Ties ReduceOp::getAxisTies() { return tieReduced(getInput(), getOutput(), getAxes(), getKeepDims()); }
+Ties ArgOp::getAxisTies() { return tieReduced(getInput(), getOutput(), int64_t(getAxis()), getKeepDims()); }
+
+Ties BatchNormOp::getAxisTies() {
+  Ties ties;
+  tieBroadcast(ties, getInput(), getOutput());
+  for (Value statistic : getOperands().drop_front())
+    ties.push_back({statistic, 0, getOutput(), 1});
+  return ties;
+}
+
+Ties PoolOp::getAxisTies() {
+  int64_t channel = getChannelsLast() ? getInput().getType().getRank() - 1 : 1;
+  return {{getInput(), 0, getOutput(), 0}, {getInput(), channel, getOutput(), channel}};
+}
+
+Ties ReshapeOp::getAxisTies() {
+  // Leading and trailing axes that the reshape leaves alone.
+  Ties ties;
+  ArrayRef<int64_t> from = shapeOf(getInput()), to = shapeOf(getOutput());
+  size_t common = std::min(from.size(), to.size()), head = 0;
+  for (; head < common && from[head] == to[head]; ++head)
+    ties.push_back({getInput(), int64_t(head), getOutput(), int64_t(head)});
+  for (size_t i = 1; head + i <= common && from[from.size() - i] == to[to.size() - i]; ++i)
+    ties.push_back({getInput(), int64_t(from.size() - i), getOutput(), int64_t(to.size() - i)});
+  return ties;
+}
+
+Ties TransposeOp::getAxisTies() {
+  Ties ties;
+  for (auto [axis, source] : llvm::enumerate(getPerm()))
+    ties.push_back({getInput(), source, getOutput(), int64_t(axis)});
+  return ties;
+}
+
+Ties ConcatOp::getAxisTies() {
+  Ties ties;
+  for (Value input : getInputs())
+    for (int64_t axis = 0; axis < int64_t(shapeOf(input).size()); ++axis)
+      if (axis != int64_t(getAxis()))
+        ties.push_back({input, axis, getOutput(), axis});
+  return ties;
+}
+
+Ties SliceOp::getAxisTies() {
+  Ties ties;
+  for (int64_t axis = 0; axis < int64_t(getSizes().size()); ++axis)
+    if (getSizes()[axis] == shapeOf(getInput())[axis] && (getSteps()[axis] == 1 || getSizes()[axis] == 1))
+      ties.push_back({getInput(), axis, getOutput(), axis});
+  return ties;
+}
+
+Ties PadOp::getAxisTies() {
+  Ties ties;
+  for (int64_t axis = 0; axis < int64_t(getLow().size()); ++axis)
+    if (getLow()[axis] == 0 && getHigh()[axis] == 0)
+      ties.push_back({getInput(), axis, getOutput(), axis});
+  return ties;
+}
+
+Ties GatherOp::getAxisTies() {
+  Ties ties;
+  int64_t gathered = getAxis(), count = int64_t(shapeOf(getIndices()).size());
+  for (int64_t axis = 0; axis < int64_t(shapeOf(getInput()).size()); ++axis)
+    if (axis != gathered)
+      ties.push_back({getInput(), axis, getOutput(), axis < gathered ? axis : axis + count - 1});
+  for (int64_t axis = 0; axis < count; ++axis)
+    ties.push_back({getIndices(), axis, getOutput(), gathered + axis});
+  return ties;
+}
+
+/// Data and, where the scale runs along an axis, the scale.
+template <typename OpTy> static Ties tieQuantized(OpTy op) {
+  Ties ties;
+  tieBroadcast(ties, op.getInput(), op.getOutput());
+  int64_t axis = op.getAxis();
+  if (shapeOf(op.getScale()).size() == 1 && axis >= 0 && axis < int64_t(shapeOf(op.getInput()).size()) &&
+      shapeOf(op.getScale())[0] == shapeOf(op.getInput())[axis]) {
+    ties.push_back({op.getScale(), 0, op.getOutput(), axis});
+    if (op.getZeroPoint())
+      ties.push_back({op.getZeroPoint(), 0, op.getOutput(), axis});
+  }
+  return ties;
+}
+Ties QuantizeOp::getAxisTies() { return tieQuantized(*this); }
+Ties DequantizeOp::getAxisTies() { return tieQuantized(*this); }
+
+} // namespace fettle::nn

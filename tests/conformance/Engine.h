@@ -1,0 +1,20 @@
+//===- Engine.h - ways to run an imported model ---------------------------===//
+#ifndef FETTLE_TESTS_CONFORMANCE_ENGINE_H
+#define FETTLE_TESTS_CONFORMANCE_ENGINE_H
+
+#include "ir/support/HostTensor.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/Error.h"
+
+namespace fettle::conformance {
+
+/// Runs @main of an imported module on `inputs` (in argument order). The error
+/// is what a user would be told.
+using Engine = llvm::Expected<std::vector<HostTensor>> (*)(mlir::ModuleOp module, llvm::ArrayRef<HostTensor> inputs);
+
+/// The interpreter, on the module as imported.
+llvm::Expected<std::vector<HostTensor>> runReference(mlir::ModuleOp module, llvm::ArrayRef<HostTensor> inputs);
+
+} // namespace fettle::conformance
+
+#endif

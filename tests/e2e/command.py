@@ -1,0 +1,49 @@
+"""Runs the fettle command line in tests."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SKIPPED = 77  # exit status that ctest reports as "skipped"
+
+
+def fettle(*arguments, tool=None, timeout=600):
+    """The finished process; its output is text."""
+    tool = tool or os.environ["FETTLE"]
+    return subprocess.run([tool, *arguments], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+
+
+def fettle_json(*arguments):
+    """What `--json -` prints; an error with the process's talk if it fails."""
+    done = fettle(*arguments, "--json", "-")
+    if done.returncode != 0:
+        raise RuntimeError(f"fettle {' '.join(arguments)}: exit status {done.returncode}\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(SKIPPED)
+
+
+def shared():
+    """The folder of models and data beside the checkout; the test is skipped without it."""
+    folder = os.environ.get("FETTLE_SHARED", "")
+    if not os.path.isdir(os.path.join(folder, "models")):
+        skip(f"the models are not there ({folder or 'FETTLE_SHARED is not set'})")
+    return folder
+
+
+def scratch():
+    """A temporary folder, gone at the end of the `with` block."""
+    return tempfile.TemporaryDirectory(prefix="fettle-test-")
+
+
+def finish(problems):
+    """Prints the problems and ends the test."""
+    for problem in problems:
+        print("FAIL", problem)
+    sys.exit(1 if problems else 0)

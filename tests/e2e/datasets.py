@@ -1,0 +1,83 @@
+"""Evaluation sets for the networks in ../shared/models as .npz, preprocessed as their README says, with
+Python's standard library only. The samples are those that ../shared/tools/samples.py selects."""
+
+import gzip
+import os
+import struct
+
+import tensors
+
+CIFAR_STD = {"resnet8-cifar10": None, "tinymobilenet-cifar10": (.2470, .2435, .2616),
+             "vit-cifar10": (.2023, .1994, .2010), "vit-vnncomp-ibp-3-3-8": (.2023, .1994, .2010)}
+CIFAR_MEAN = (.4914, .4822, .4465)
+
+
+def as_float(value):
+    """Rounded to single precision."""
+    return struct.unpack("<f", struct.pack("<f", value))[0]
+
+
+def lookup(function):
+    """Encoded f32 of function(byte) for each byte."""
+    return [struct.pack("<f", function(byte)) for byte in range(256)]
+
+
+def evaluation_part(count, calibration):
+    """Indices that are not for calibration, as samples.py spreads them."""
+    step = (count - 1) / (calibration - 1)
+    taken = {int(i * step) for i in range(calibration - 1)} | {count - 1}
+    return [i for i in range(count) if i not in taken]
+
+
+def labels_tensor(labels):
+    return tensors.from_values("<i8", (len(labels),), labels)
+
+
+def cifar(data, model):
+    with open(os.path.join(data, "cifar10-test-jpg", "cifar10_test_even_5000.bin"), "rb") as file:
+        raw = file.read()
+    std = CIFAR_STD[model]
+    tables = [lookup((lambda v, c=c: (as_float(v / 255) - CIFAR_MEAN[c]) / std[c]) if std else float) for c in range(3)]
+    chosen = evaluation_part(len(raw) // 3073, 512)
+    pixels = b"".join(b"".join(map(tables[c].__getitem__, raw[start:start + 1024]))
+                      for i in chosen for c, start in enumerate(range(3073 * i + 1, 3073 * i + 3073, 1024)))
+    return {"input": tensors.Tensor("<f4", (len(chosen), 3, 32, 32), pixels),
+            "labels": labels_tensor([raw[3073 * i] for i in chosen])}
+
+
+def mnist(data, _):
+    def body(name, header):
+        with gzip.open(os.path.join(data, "mnist-t10k", name)) as file:
+            return file.read()[header:]
+
+    pixels, labels = body("t10k-images-idx3-ubyte.gz", 16), body("t10k-labels-idx1-ubyte.gz", 8)
+    table = lookup(lambda v: (v / 255 - 0.1307) / 0.3081)
+    chosen = evaluation_part(len(labels), 512)
+    return {"input": tensors.Tensor("<f4", (len(chosen), 1, 28, 28), b"".join(
+                b"".join(map(table.__getitem__, pixels[784 * i:784 * i + 784])) for i in chosen)),
+            "labels": labels_tensor([labels[i] for i in chosen])}
+
+
+def keywords(data, _):
+    folder = os.path.join(data, "mlperf-tiny-kws01")
+    with open(os.path.join(folder, "features_int8_1000x49x10.bin"), "rb") as file:
+        raw = file.read()
+    with open(os.path.join(folder, "labels.csv"), encoding="utf-8") as file:
+        labels = [int(row.split(",")[2]) for row in file.read().split()[1:]]
+    scale = as_float(0.5847029)
+    table = lookup(lambda v: ((v - 256 if v > 127 else v) - 83) * scale)
+    chosen = evaluation_part(len(labels), 200)
+    return {"input": tensors.Tensor("<f4", (len(chosen), 1, 49, 10), b"".join(
+                b"".join(map(table.__getitem__, raw[490 * i:490 * i + 490])) for i in chosen)),
+            "labels": labels_tensor([labels[i] for i in chosen])}
+
+
+# model -> (maker of its evaluation set, top-1 that ONNX Runtime gives on it)
+SETS = {
+    "resnet8-cifar10": (cifar, 75.2),
+    "dscnn-kws": (keywords, 90.2),
+    "vit-cifar10": (cifar, 71.0),
+    "vit-mnist": (mnist, 98.0),
+    "tinymobilenet-cifar10": (cifar, 70.1),
+    "vit-vnncomp-ibp-3-3-8": (cifar, 61.0),
+}

@@ -1,0 +1,60 @@
+"""Models compiled for AArch64 run under qemu-user, in a program that holds nothing but the artifact's object, and
+give the answers of the same model compiled for this machine (the golden vectors)."""
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+
+import command
+
+COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
+# Sums in another order than on this machine.
+RTOL, ATOL = "1e-3", "1e-3"
+
+
+def models():
+    """(name, file, bindings) of the shipped models, and of resnet8 where the shared ones are."""
+    folder = os.path.join(command.ROOT, "test_models")
+    with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as file:
+        for entry in json.load(file)["models"]:
+            dims = [word for dim, size in entry["dims"].items() for word in ("--dim", f"{dim}={size}")]
+            yield entry["name"], os.path.join(folder, entry["model"]), dims
+    shared = os.path.join(os.environ.get("FETTLE_SHARED", ""), "models", "resnet8")
+    for path in sorted(glob.glob(os.path.join(shared, "model.onnx"))):
+        yield "resnet8", path, []
+
+
+def check(name, model, bindings, target, scratch):
+    """Problems of one model on one target, as sentences."""
+    artifact = os.path.join(scratch, f"{name}-{target.replace(':', '-')}")
+    done = command.fettle("compile", model, "-o", artifact, "--name", name, "--target", target, *bindings)
+    if done.returncode != 0:
+        return [f"{name} {target}: compile: exit status {done.returncode}\n{done.stderr}"]
+    with open(os.path.join(artifact, "manifest.json"), encoding="utf-8") as file:
+        identifier = json.load(file)["identifier"]
+    runner = os.path.join(artifact, "runner")
+    subprocess.run([COMPILER, "-static", "-O1", f"-DMODEL={identifier}_model", "-I", artifact,
+                    os.path.join(command.ROOT, "tests", "e2e", "aarch64", "runner.c"),
+                    os.path.join(artifact, f"{identifier}.o"), "-o", runner, "-lm"], check=True)
+    ran = subprocess.run([EMULATOR, "-cpu", "max", runner, os.path.join(artifact, f"{identifier}.weights"),
+                          os.path.join(artifact, "golden"), RTOL, ATOL], capture_output=True, text=True)
+    print(f"{target}: {ran.stdout}", end="")
+    return [] if ran.returncode == 0 else [f"{name} {target}: exit status {ran.returncode}\n{ran.stdout}{ran.stderr}"]
+
+
+def main():
+    for tool in (COMPILER, EMULATOR):
+        if not shutil.which(tool):
+            command.skip(f"no {tool}")
+    with command.scratch() as scratch:
+        problems = []
+        for name, model, bindings in models():
+            for target in ("cpu:aarch64", "cpu:aarch64+dotprod+i8mm"):
+                problems += check(name, model, bindings, target, scratch)
+        command.finish(problems)
+
+
+if __name__ == "__main__":
+    main()

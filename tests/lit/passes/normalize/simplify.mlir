@@ -1,0 +1,105 @@
+// RUN: fettle-opt %s --simplify | FileCheck %s
+
+// CHECK-LABEL: func.func @neutral
+// CHECK-NEXT: return %arg0
+func.func @neutral(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %zero = nn.constant dense<0.0> : tensor<f32>
+  %one = nn.constant dense<1.0> : tensor<1xf32>
+  %0 = nn.binary add %zero, %x : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
+  %1 = nn.binary mul %0, %one : (tensor<4xf32>, tensor<1xf32>) -> tensor<4xf32>
+  %2 = nn.unary identity %1 : (tensor<4xf32>) -> tensor<4xf32>
+  %3 = nn.unary neg %2 : (tensor<4xf32>) -> tensor<4xf32>
+  %4 = nn.unary neg %3 : (tensor<4xf32>) -> tensor<4xf32>
+  return %4 : tensor<4xf32>
+}
+
+// A neutral operand that gives the shape stays.
+// CHECK-LABEL: func.func @neutral_shape
+// CHECK: nn.binary mul
+func.func @neutral_shape(%x: tensor<4xf32>) -> tensor<3x4xf32> {
+  %one = nn.constant dense<1.0> : tensor<3x4xf32>
+  %0 = nn.binary mul %x, %one : (tensor<4xf32>, tensor<3x4xf32>) -> tensor<3x4xf32>
+  return %0 : tensor<3x4xf32>
+}
+
+// CHECK-LABEL: func.func @powers
+// CHECK-DAG: %[[Q:.*]] = nn.constant dense<2.500000e-01> : tensor<f32>
+// CHECK-DAG: %[[S:.*]] = nn.binary mul %arg0, %arg0
+// CHECK: nn.binary mul %[[S]], %[[Q]]
+// CHECK: nn.unary sqrt %arg0
+func.func @powers(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %two = nn.constant dense<2.0> : tensor<f32>
+  %half = nn.constant dense<0.5> : tensor<f32>
+  %four = nn.constant dense<4.0> : tensor<f32>
+  %0 = nn.binary pow %x, %two : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %1 = nn.binary div %0, %four : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %2 = nn.binary pow %x, %half : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return %1, %2 : tensor<4xf32>, tensor<4xf32>
+}
+
+// Division by three would round differently.
+// CHECK-LABEL: func.func @thirds
+// CHECK: nn.binary div
+func.func @thirds(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %three = nn.constant dense<3.0> : tensor<f32>
+  %0 = nn.binary div %x, %three : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @relu6
+// CHECK-DAG: nn.clamp %arg0 {high = 6.000000e+00 : f64, low = 0.000000e+00 : f64}
+// CHECK-DAG: nn.unary relu %arg0
+// CHECK: return
+func.func @relu6(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %zero = nn.constant dense<0.0> : tensor<f32>
+  %six = nn.constant dense<6.0> : tensor<f32>
+  %0 = nn.binary max %x, %zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %1 = nn.binary min %0, %six : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return %1, %0 : tensor<4xf32>, tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @casts
+// CHECK-NEXT: %[[C:.*]] = nn.cast %arg0 : (tensor<4xi32>) -> tensor<4xf32>
+// CHECK-NEXT: return %[[C]]
+func.func @casts(%x: tensor<4xi32>) -> tensor<4xf32> {
+  %0 = nn.cast %x : (tensor<4xi32>) -> tensor<4xi64>
+  %1 = nn.cast %0 : (tensor<4xi64>) -> tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @movement
+// CHECK-NEXT: %[[S:.*]] = nn.slice %arg1 {sizes = array<i64: 1, 2, 1, 1>, starts = array<i64: 0, 1, 0, 0>
+// CHECK-NEXT: %[[R:.*]] = nn.reshape %[[S]] : (tensor<1x2x1x1xf32>) -> tensor<1x1x1x2xf32>
+// CHECK-NEXT: return %[[R]]
+func.func @movement(%x: tensor<1x2x1x1xf32>, %y: tensor<1x4x1x1xf32>) -> tensor<1x1x1x2xf32> {
+  %0 = nn.concat %x, %y {axis = 1} : (tensor<1x2x1x1xf32>, tensor<1x4x1x1xf32>) -> tensor<1x6x1x1xf32>
+  %1 = nn.slice %0 {starts = array<i64: 0, 2, 0, 0>, sizes = array<i64: 1, 4, 1, 1>, steps = array<i64: 1, 1, 1, 1>} : (tensor<1x6x1x1xf32>) -> tensor<1x4x1x1xf32>
+  %2 = nn.slice %1 {starts = array<i64: 0, 1, 0, 0>, sizes = array<i64: 1, 2, 1, 1>, steps = array<i64: 1, 1, 1, 1>} : (tensor<1x4x1x1xf32>) -> tensor<1x2x1x1xf32>
+  %3 = nn.transpose %2 {perm = array<i64: 0, 2, 3, 1>} : (tensor<1x2x1x1xf32>) -> tensor<1x1x1x2xf32>
+  return %3 : tensor<1x1x1x2xf32>
+}
+
+// CHECK-LABEL: func.func @class_token
+// CHECK: nn.slice %arg0 {sizes = array<i64: 2, 1, 4>
+// CHECK: nn.reshape
+func.func @class_token(%x: tensor<2x5x4xf32>) -> tensor<2x4xf32> {
+  %i = nn.constant dense<0> : tensor<i64>
+  %0 = nn.gather %x, %i {axis = 1} : (tensor<2x5x4xf32>, tensor<i64>) -> tensor<2x4xf32>
+  return %0 : tensor<2x4xf32>
+}
+
+// CHECK-LABEL: func.func @padded_conv
+// CHECK-NEXT: nn.conv %arg0, %arg1 {dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 2, 2>
+func.func @padded_conv(%x: tensor<1x1x4x4xf32>, %w: tensor<1x1x3x3xf32>) -> tensor<1x1x5x5xf32> {
+  %0 = nn.pad constant %x {low = array<i64: 0, 0, 1, 1>, high = array<i64: 0, 0, 2, 2>} : (tensor<1x1x4x4xf32>) -> tensor<1x1x7x7xf32>
+  %1 = nn.conv %0, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x1x7x7xf32>, tensor<1x1x3x3xf32>) -> tensor<1x1x5x5xf32>
+  return %1 : tensor<1x1x5x5xf32>
+}
+
+// CHECK-LABEL: func.func @transposed_product
+// CHECK-NEXT: nn.matmul %arg0, %arg1 {transpose_rhs}
+func.func @transposed_product(%q: tensor<2x4x8xf32>, %k: tensor<2x5x8xf32>) -> tensor<2x4x5xf32> {
+  %0 = nn.transpose %k {perm = array<i64: 0, 2, 1>} : (tensor<2x5x8xf32>) -> tensor<2x8x5xf32>
+  %1 = nn.matmul %q, %0 : (tensor<2x4x8xf32>, tensor<2x8x5xf32>) -> tensor<2x4x5xf32>
+  return %1 : tensor<2x4x5xf32>
+}
