@@ -21,9 +21,9 @@ def models():
         for entry in json.load(file)["models"]:
             dims = [word for dim, size in entry["dims"].items() for word in ("--dim", f"{dim}={size}")]
             yield entry["name"], os.path.join(folder, entry["model"]), dims
-    shared = os.path.join(os.environ.get("FETTLE_SHARED", ""), "models", "resnet8")
+    shared = os.path.join(os.environ.get("FETTLE_SHARED", ""), "models", "resnet8-cifar10")
     for path in sorted(glob.glob(os.path.join(shared, "model.onnx"))):
-        yield "resnet8", path, []
+        yield "resnet8", path, ["--dim", "N=1"]
 
 
 def check(name, model, bindings, target, scratch):
