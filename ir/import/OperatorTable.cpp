@@ -13,7 +13,8 @@ llvm::ArrayRef<OperatorEntry> allOperators() {
          {attentionOperators, contractionOperators, controlFlowOperators, elementwiseOperators, gatherOperators,
           generatorOperators, imageOperators, lossOperators, microsoftAttentionOperators, microsoftOperators,
           microsoftQuantizationOperators, movementOperators, normalizationOperators, poolingOperators,
-          quantizationOperators, recurrentOperators, reductionOperators, samplingOperators, signalOperators}) {
+          quantizationOperators, recurrentOperators, reductionOperators, samplingOperators, signalOperators,
+          textOperators, trainingOperators}) {
       llvm::ArrayRef<OperatorEntry> rows = family();
       entries.insert(entries.end(), rows.begin(), rows.end());
     }
@@ -24,6 +25,8 @@ llvm::ArrayRef<OperatorEntry> allOperators() {
 
 /// Operators that no static tensor program can express, by what they deal in.
 static const char *explainUnsupported(llvm::StringRef domain, llvm::StringRef op) {
+  if (domain == "ai.onnx.preview.training" && op == "Gradient")
+    return "gradients are not compiled: export the model for inference";
   if (domain == "ai.onnx.ml")
     return "classical machine learning operators are not compiled: cut the model before them";
   if (op.starts_with("Sequence") || op == "SplitToSequence" || op == "ConcatFromSequence" ||
@@ -31,7 +34,7 @@ static const char *explainUnsupported(llvm::StringRef domain, llvm::StringRef op
     return "sequences and optional values are not compiled: export the model with plain tensors";
   if (op.starts_with("Random") || op == "Bernoulli" || op == "Multinomial")
     return "random operators are not compiled: give the random numbers as an input of the model";
-  if (op.starts_with("String") || op.starts_with("Regex") || op == "TfIdfVectorizer")
+  if (op.starts_with("String") || op.starts_with("Regex") )
     return "strings are not compiled: do text processing before the model";
   return "replace the operator by others, or cut the model before it";
 }

@@ -15,7 +15,10 @@ namespace fettle {
 /// Operators unchanged up to now are valid to here.
 constexpr int64_t newestOpset = 25;
 constexpr int64_t newestMicrosoftOpset = 1;
+constexpr int64_t newestMachineLearningOpset = 5;
 constexpr const char *microsoftDomain = "com.microsoft";
+constexpr const char *machineLearningDomain = "ai.onnx.ml";
+constexpr const char *trainingDomain = "ai.onnx.preview.training";
 
 using ImportFunction = void (*)(NodeImporter &);
 
@@ -46,6 +49,8 @@ llvm::ArrayRef<OperatorEntry> recurrentOperators();
 llvm::ArrayRef<OperatorEntry> reductionOperators();
 llvm::ArrayRef<OperatorEntry> samplingOperators();
 llvm::ArrayRef<OperatorEntry> signalOperators();
+llvm::ArrayRef<OperatorEntry> textOperators();
+llvm::ArrayRef<OperatorEntry> trainingOperators();
 
 /// All tables, one after the other.
 llvm::ArrayRef<OperatorEntry> allOperators();

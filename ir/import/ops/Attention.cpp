@@ -108,10 +108,12 @@ static void importRotaryEmbedding(NodeImporter &node) {
   }
   if (rankOf(cosines) != 3 || rankOf(sines) != 3)
     return node.fail("its caches must give a vector per position");
+  // Caches may hold more angles than are used.
   int64_t width = node.integer("rotary_embedding_dim", 0) / 2;
-  if (width > 0 && width != dimOf(cosines, 2))
-    return node.fail("rotates " + Twine(2 * width) + " elements, its caches hold " + Twine(dimOf(cosines, 2)) +
-                     " angles");
+  if (width > 0 && width < dimOf(cosines, 2)) {
+    cosines = node.sliceAxis(cosines, 2, 0, width);
+    sines = node.sliceAxis(sines, 2, 0, width);
+  }
   cosines = node.unsqueeze(cosines, {1});
   sines = node.unsqueeze(sines, {1});
   bool joined = rankOf(input) == 3, interleaved = node.integer("interleaved", 0) != 0;

@@ -152,75 +152,123 @@ static void importLoop(NodeImporter &node) {
   }
 }
 
+namespace {
 /// Scan(states..., sequences...): body(states..., slices...) gives states..., scanned...
-static void importScan(NodeImporter &node) {
-  std::shared_ptr<const onnx::Graph> body = node.graphAttribute("body");
-  int64_t sequenceCount = node.integer("num_scan_inputs", 0);
-  if (!body || node.failed())
-    return;
-  if (node.opset < 9)
-    return node.fail("Scan over batches (opset 8) is not supported", "convert the model to opset 9 or newer");
-  int64_t stateCount = int64_t(node.numInputs()) - sequenceCount;
-  if (sequenceCount < 1 || stateCount < 0 || int64_t(body->inputs.size()) != stateCount + sequenceCount ||
-      int64_t(body->outputs.size()) < stateCount || node.node.outputs.size() > body->outputs.size())
-    return node.fail("its body does not fit its inputs and outputs");
-  size_t scannedCount = body->outputs.size() - stateCount;
+struct ScanPlan {
+  std::shared_ptr<const onnx::Graph> body;
+  int64_t stateCount = 0, sequenceCount = 0;
+  std::vector<int64_t> inputAxes, inputBackwards;   ///< per sequence
+  std::vector<int64_t> outputAxes, outputBackwards; ///< per scanned value
+};
+} // namespace
+
+/// Reads the plan of a node whose states begin at operand `first`.
+static ScanPlan readScan(NodeImporter &node, size_t first) {
+  ScanPlan plan;
+  plan.body = node.graphAttribute("body");
+  plan.sequenceCount = node.integer("num_scan_inputs", 0);
+  plan.stateCount = int64_t(node.numInputs()) - int64_t(first) - plan.sequenceCount;
+  if (node.failed())
+    return plan;
+  if (plan.sequenceCount < 1 || plan.stateCount < 0 ||
+      int64_t(plan.body->inputs.size()) != plan.stateCount + plan.sequenceCount ||
+      int64_t(plan.body->outputs.size()) < plan.stateCount || node.node.outputs.size() > plan.body->outputs.size()) {
+    node.fail("its body does not fit its inputs and outputs");
+    return plan;
+  }
+  size_t scannedCount = plan.body->outputs.size() - plan.stateCount;
   auto list = [&](StringRef name, size_t count) {
-    std::vector<int64_t> values = node.integersAttribute(name).value_or(std::vector<int64_t>(count, 0));
+    std::vector<int64_t> values = node.integersAttribute(name).value_or(std::vector<int64_t>());
     values.resize(count, 0);
     return values;
   };
-  std::vector<int64_t> inputAxes = list("scan_input_axes", sequenceCount);
-  std::vector<int64_t> inputBackwards = list("scan_input_directions", sequenceCount);
-  std::vector<int64_t> outputAxes = list("scan_output_axes", scannedCount);
-  std::vector<int64_t> outputBackwards = list("scan_output_directions", scannedCount);
-  std::vector<Value> states;
-  for (int64_t i = 0; i < stateCount; ++i)
-    states.push_back(node.input(i));
+  plan.inputAxes = list("scan_input_axes", plan.sequenceCount);
+  plan.inputBackwards = list(node.opset < 9 ? "directions" : "scan_input_directions", plan.sequenceCount);
+  plan.outputAxes = list("scan_output_axes", scannedCount);
+  plan.outputBackwards = list("scan_output_directions", scannedCount);
+  return plan;
+}
+
+/// Unrolls one scan; gives the states, then the scanned values. Empty after a failure.
+static std::vector<Value> unrollScan(NodeImporter &node, const ScanPlan &plan, std::vector<Value> states,
+                                     ArrayRef<Value> sequences) {
   int64_t turns = -1;
-  for (int64_t i = 0; i < sequenceCount; ++i) {
-    Value sequence = node.input(stateCount + i);
-    inputAxes[i] = node.normalizeAxis(inputAxes[i], rankOf(sequence));
-    int64_t extent = dimOf(sequence, inputAxes[i]);
+  std::vector<int64_t> axes = plan.inputAxes;
+  for (auto [i, sequence] : llvm::enumerate(sequences)) {
+    axes[i] = node.normalizeAxis(axes[i], rankOf(sequence));
+    int64_t extent = dimOf(sequence, axes[i]);
     if (turns >= 0 && extent != turns)
-      return node.fail("its sequences are of different lengths");
+      node.fail("its sequences are of different lengths");
     turns = extent;
   }
-  std::vector<std::vector<Value>> scanned(scannedCount);
+  std::vector<std::vector<Value>> scanned(plan.outputAxes.size());
   int64_t nodesBefore = node.graph.importedNodes();
   for (int64_t turn = 0; turn < turns && !node.failed(); ++turn) {
     std::vector<Value> inputs = states;
-    for (int64_t i = 0; i < sequenceCount; ++i) {
-      Value sequence = node.input(stateCount + i);
-      Value part = node.sliceAxis(sequence, inputAxes[i], inputBackwards[i] ? turns - 1 - turn : turn, 1);
+    for (auto [i, sequence] : llvm::enumerate(sequences)) {
+      Value part = node.sliceAxis(sequence, axes[i], plan.inputBackwards[i] ? turns - 1 - turn : turn, 1);
       std::vector<int64_t> shape = shapeOf(sequence).vec();
-      shape.erase(shape.begin() + inputAxes[i]);
+      shape.erase(shape.begin() + axes[i]);
       inputs.push_back(node.reshape(part, shape));
     }
     if (node.failed())
-      return;
-    std::optional<std::vector<Value>> results = importSubgraph(node, *body, inputs);
+      return {};
+    std::optional<std::vector<Value>> results = importSubgraph(node, *plan.body, inputs);
     if (!results || unrollsTooFar(node, nodesBefore, turns))
-      return;
-    states.assign(results->begin(), results->begin() + stateCount);
-    for (size_t i = 0; i < scannedCount; ++i)
-      scanned[i].push_back((*results)[stateCount + i]);
+      return {};
+    states.assign(results->begin(), results->begin() + plan.stateCount);
+    for (size_t i = 0; i < scanned.size(); ++i)
+      scanned[i].push_back((*results)[plan.stateCount + i]);
   }
-  for (size_t i = 0; i < node.node.outputs.size() && !node.failed(); ++i) {
-    if (int64_t(i) < stateCount)
-      node.setOutput(i, states[i]);
-    else if (scanned[i - stateCount].empty())
-      return node.fail("runs no turn, so that output " + Twine(i) + " has no shape");
+  for (size_t i = 0; i < scanned.size() && !node.failed(); ++i) {
+    if (scanned[i].empty())
+      node.fail("runs no turn, so that its results have no shape");
     else
-      node.setOutput(i, stack(node, scanned[i - stateCount], outputAxes[i - stateCount],
-                              outputBackwards[i - stateCount] != 0));
+      states.push_back(stack(node, scanned[i], plan.outputAxes[i], plan.outputBackwards[i] != 0));
   }
+  return node.failed() ? std::vector<Value>() : states;
+}
+
+static void importScan(NodeImporter &node) {
+  ScanPlan plan = readScan(node, 0);
+  std::vector<Value> states, sequences;
+  for (int64_t i = 0; i < plan.stateCount + plan.sequenceCount && !node.failed(); ++i)
+    (i < plan.stateCount ? states : sequences).push_back(node.input(i));
+  if (node.failed())
+    return;
+  for (auto [i, result] : llvm::enumerate(unrollScan(node, plan, states, sequences)))
+    node.setOutput(i, result);
+}
+
+/// Opset 8 scanned each sample of a batch (axis 0) along axis 1, with lengths as operand 0.
+static void importBatchedScan(NodeImporter &node) {
+  if (node.hasInput(0))
+    return node.fail("sequences of different lengths are not supported", "convert the model to opset 9 or newer");
+  ScanPlan plan = readScan(node, 1);
+  if (node.failed())
+    return;
+  std::vector<std::vector<Value>> perResult(plan.body->outputs.size());
+  int64_t batch = dimOf(node.input(node.numInputs() - 1), 0);
+  for (int64_t sample = 0; sample < batch && !node.failed(); ++sample) {
+    std::vector<Value> states, sequences;
+    for (int64_t i = 0; i < plan.stateCount + plan.sequenceCount; ++i) {
+      Value whole = node.input(1 + i);
+      Value part = node.reshape(node.sliceAxis(whole, 0, sample, 1),
+                                shapeOf(whole).drop_front(std::min<size_t>(1, rankOf(whole))));
+      (i < plan.stateCount ? states : sequences).push_back(part);
+    }
+    for (auto [i, result] : llvm::enumerate(unrollScan(node, plan, states, sequences)))
+      perResult[i].push_back(result);
+  }
+  for (size_t i = 0; i < node.node.outputs.size() && !node.failed(); ++i)
+    node.setOutput(i, stack(node, perResult[i], 0));
 }
 
 ArrayRef<OperatorEntry> controlFlowOperators() {
   static const OperatorEntry table[] = {
       {"", "If", 1, newestOpset, importIf, "branches of equal shapes, unless the condition follows from constants"},
       {"", "Loop", 1, newestOpset, importLoop, "unrolled: the trip count must follow from constants"},
+      {"", "Scan", 8, 8, importBatchedScan, "unrolled; sequences of one length"},
       {"", "Scan", 9, newestOpset, importScan, "unrolled"},
   };
   return table;

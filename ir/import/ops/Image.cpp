@@ -259,9 +259,17 @@ static void importNonMaxSuppression(NodeImporter &node) {
   double threshold = scalar(4, -std::numeric_limits<double>::infinity());
   int64_t perClass = int64_t(std::clamp<double>(given, 0, double(most)));
   int64_t rows = dimOf(scores, 0) * dimOf(scores, 1) * perClass;
-  node.setOutput(node.createTyped<nn::NonMaxSuppressionOp>({rows, 3}, node.i64(), boxes, scores, perClass, APFloat(iou),
-                                                           APFloat(threshold),
-                                                           node.integer("center_point_box", 0) != 0));
+  Value selected = node.createTyped<nn::NonMaxSuppressionOp>({rows, 3}, node.i64(), boxes, scores, perClass,
+                                                             APFloat(iou), APFloat(threshold),
+                                                             node.integer("center_point_box", 0) != 0);
+  // Where boxes and scores are constants, so is the number of rows in use.
+  if (std::optional<HostTensor> known = node.constantIfKnown(selected)) {
+    int64_t used = 0;
+    while (used < rows && known->integerAt(3 * used) >= 0)
+      ++used;
+    selected = node.sliceAxis(selected, 0, 0, used);
+  }
+  node.setOutput(selected);
 }
 
 ArrayRef<OperatorEntry> imageOperators() {
