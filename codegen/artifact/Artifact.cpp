@@ -147,23 +147,38 @@ llvm::Error writeArtifact(llvm::StringRef directory, const CompiledModel &model,
   if (llvm::Error error = folder->write(
           "fettle_abi.h", llvm::StringRef(reinterpret_cast<const char *>(abi_header), abi_header_size)))
     return error;
-  std::vector<std::string> listed = {identifier + ".so", identifier + ".o", identifier + ".h", "fettle_abi.h"};
+  auto list = [&](llvm::ArrayRef<std::string> names) -> llvm::Error {
+    for (const std::string &name : names) {
+      llvm::Expected<Manifest::File> file = folder->describe(name);
+      if (!file)
+        return file.takeError();
+      manifest->files.push_back(std::move(*file));
+    }
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = list({identifier + ".so", identifier + ".o", identifier + ".h", "fettle_abi.h"}))
+    return error;
 
-  if (!options.goldenInputs.empty() || !options.goldenOutputs.empty()) {
+  std::vector<HostTensor> goldenOutputs = options.goldenOutputs;
+  if (!options.goldenInputs.empty() && goldenOutputs.empty() && options.answerGolden) {
+    if (llvm::Error error = folder->write("manifest.json", manifest->print()))
+      return error;
+    llvm::Expected<std::vector<HostTensor>> answer = options.answerGolden(folder->path(""));
+    if (!answer)
+      return answer.takeError();
+    goldenOutputs = std::move(*answer);
+  }
+  if (!options.goldenInputs.empty() || !goldenOutputs.empty()) {
     if (llvm::Error error = folder->makeFolder("golden"))
       return error;
     if (llvm::Error error = writeGolden(*folder, "input", options.goldenInputs, manifest->goldenInputs))
       return error;
-    if (llvm::Error error = writeGolden(*folder, "output", options.goldenOutputs, manifest->goldenOutputs))
+    if (llvm::Error error = writeGolden(*folder, "output", goldenOutputs, manifest->goldenOutputs))
       return error;
-    listed.insert(listed.end(), manifest->goldenInputs.begin(), manifest->goldenInputs.end());
-    listed.insert(listed.end(), manifest->goldenOutputs.begin(), manifest->goldenOutputs.end());
-  }
-  for (const std::string &name : listed) {
-    llvm::Expected<Manifest::File> file = folder->describe(name);
-    if (!file)
-      return file.takeError();
-    manifest->files.push_back(std::move(*file));
+    if (llvm::Error error = list(manifest->goldenInputs))
+      return error;
+    if (llvm::Error error = list(manifest->goldenOutputs))
+      return error;
   }
   llvm::sort(manifest->files, [](const Manifest::File &a, const Manifest::File &b) { return a.path < b.path; });
   if (llvm::Error error = folder->write("manifest.json", manifest->print()))

@@ -5,6 +5,7 @@
 #include "codegen/artifact/CompiledModel.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/JSON.h"
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,8 @@ struct ArtifactOptions {
   std::string modelHash, recipeHash, dataHash; ///< SHA-256 in hexadecimal; empty: not stated
   llvm::json::Object details;                  ///< further top-level entries of the manifest ("bindings", "decisions")
   std::vector<HostTensor> goldenInputs, goldenOutputs;       ///< one sample and its answer, in model order; may be empty
+  /// Where there are golden inputs and no outputs: runs the artifact that lies, whole but for golden/, in the folder given.
+  std::function<llvm::Expected<std::vector<HostTensor>>(llvm::StringRef folder)> answerGolden;
   std::vector<std::pair<std::string, std::string>> reports; ///< "report.json" and its text: outside the checksums
 };
 

@@ -1,0 +1,40 @@
+//===- NpyFormat.h - numpy's array format ---------------------------------===//
+//
+// Versions 1 to 3 of the .npy format: a magic number, a header that is a Python
+// dictionary literal, the raw elements. Little and big endian, C and Fortran
+// order. bfloat16, which numpy does not have, is read from two-byte void ('V2',
+// as ml_dtypes saves it) and written as float32, which holds it exactly.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FETTLE_CALIBRATION_NPYFORMAT_H
+#define FETTLE_CALIBRATION_NPYFORMAT_H
+
+#include "ir/support/HostTensor.h"
+#include "llvm/Support/Error.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace fettle::calibration {
+
+/// Reads a whole .npy file from `bytes`. The tensor views the bytes (and shares
+/// their ownership) where they lie as a HostTensor needs them, else it copies.
+/// Errors say what is wrong with the array, without naming a file.
+llvm::Expected<HostTensor> parseNpy(mlir::MLIRContext &context, std::shared_ptr<const std::vector<char>> bytes);
+
+/// The bytes of a version 1 .npy file. `leadingAxes` are put before the shape of
+/// `type`; the elements follow the header, row-major.
+std::vector<char> npyHeader(mlir::RankedTensorType type, llvm::ArrayRef<int64_t> leadingAxes = {});
+
+/// Appends the elements of `tensor` as .npy stores them.
+void appendNpyElements(const HostTensor &tensor, std::vector<char> &bytes);
+
+/// Header and elements.
+std::vector<char> writeNpy(const HostTensor &tensor);
+
+/// "float32[1, 3, 224, 224]", for messages.
+std::string describeTensorType(mlir::RankedTensorType type);
+
+} // namespace fettle::calibration
+
+#endif

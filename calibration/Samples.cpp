@@ -1,0 +1,133 @@
+//===- Samples.cpp - what a model is run on -------------------------------===//
+
+#include "calibration/Samples.h"
+#include "llvm/ADT/STLExtras.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace fettle::calibration {
+
+/// How many samples of `type` an array of `arrayType` holds, or why none.
+static llvm::Expected<int64_t> countSamples(RankedTensorType type, RankedTensorType arrayType) {
+  auto refuse = [&](const llvm::Twine &why) {
+    return llvm::createStringError("is " + describeTensorType(arrayType) + ", the input is " +
+                                   describeTensorType(type) + why);
+  };
+  if (type.getElementType() != arrayType.getElementType())
+    return refuse("");
+  ArrayRef<int64_t> shape = type.getShape(), arrayShape = arrayType.getShape();
+  if (arrayShape.size() == shape.size() + 1 && arrayShape.drop_front() == shape)
+    return arrayShape.front();
+  if (arrayShape == shape)
+    return 1;
+  if (arrayShape.size() != shape.size() || shape.empty() || arrayShape.drop_front() != shape.drop_front())
+    return refuse("");
+  if (shape.front() == 0 || arrayShape.front() % shape.front() != 0)
+    return refuse("; its first axis is no multiple of " + llvm::Twine(shape.front()));
+  return arrayShape.front() / shape.front();
+}
+
+llvm::Expected<Samples> Samples::cut(ArrayRef<InputSpec> inputs, std::vector<NamedTensor> arrays) {
+  Samples samples;
+  samples.specs.assign(inputs.begin(), inputs.end());
+  samples.count = -1;
+  std::string problems;
+  llvm::raw_string_ostream os(problems);
+  auto find = [&](StringRef name) {
+    return llvm::find_if(arrays, [&](const NamedTensor &array) { return array.name == name; });
+  };
+  for (const InputSpec &input : inputs) {
+    auto array = find(input.name);
+    if (array == arrays.end()) {
+      os << (problems.empty() ? "" : "; ") << "there is no array '" << input.name << "' ("
+         << describeTensorType(input.type) << ")";
+      continue;
+    }
+    auto held = countSamples(input.type, array->tensor.type());
+    if (!held) {
+      os << (problems.empty() ? "" : "; ") << "array '" << input.name << "' " << llvm::toString(held.takeError());
+      continue;
+    }
+    if (samples.count >= 0 && *held != samples.count)
+      os << (problems.empty() ? "" : "; ") << "array '" << input.name << "' holds " << *held << " samples, others "
+         << samples.count;
+    samples.count = *held;
+    samples.arrays.push_back(std::make_shared<HostTensor>(array->tensor));
+  }
+  if (inputs.empty())
+    samples.count = 1;
+  if (problems.empty() && samples.count == 0)
+    os << "there are no samples";
+
+  if (auto labels = find("labels"); labels != arrays.end() && problems.empty()) {
+    if (!labels->tensor.elementType().isIntOrIndex())
+      os << "array 'labels' is " << describeTensorType(labels->tensor.type()) << ", labels are integers";
+    else if (int64_t(labels->tensor.numElements()) % samples.count != 0)
+      os << "there are " << labels->tensor.numElements() << " labels for " << samples.count << " samples";
+    else
+      samples.labelValues = labels->tensor.integers();
+  }
+  if (!problems.empty())
+    return llvm::createStringError(problems);
+  return samples;
+}
+
+namespace {
+/// SplitMix64 (Steele, Lea and Flood 2014): the same numbers on every machine,
+/// which the distributions of <random> do not promise.
+class Noise {
+public:
+  explicit Noise(uint64_t seed) : state(seed) {}
+  uint64_t bits() {
+    uint64_t z = state += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+  }
+  /// In (-1, 1), exact in a float.
+  double uniform() { return (int64_t(bits() >> 40) - (1 << 23)) / double(1 << 23); }
+  /// Nearly normal (the sum of 12 uniforms, Irwin and Hall), by exact arithmetic alone.
+  double normal() {
+    double sum = 0;
+    for (int i = 0; i < 12; ++i)
+      sum += uniform();
+    return sum / 2;
+  }
+
+private:
+  uint64_t state;
+};
+} // namespace
+
+Samples Samples::random(ArrayRef<InputSpec> inputs, int64_t count, uint64_t seed) {
+  Samples samples;
+  samples.specs.assign(inputs.begin(), inputs.end());
+  samples.count = count;
+  Noise noise(seed);
+  for (const InputSpec &input : inputs) {
+    SmallVector<int64_t> shape{count};
+    llvm::append_range(shape, input.type.getShape());
+    auto array = std::make_shared<HostTensor>(RankedTensorType::get(shape, input.type.getElementType()));
+    Type element = input.type.getElementType();
+    for (int64_t i = 0; i < array->numElements(); ++i) {
+      if (isa<FloatType>(element))
+        array->setDouble(i, noise.normal());
+      else
+        array->setInteger(i, element.isInteger(1) ? 1 : int64_t(noise.bits() % 100));
+    }
+    samples.arrays.push_back(std::move(array));
+  }
+  return samples;
+}
+
+std::vector<HostTensor> Samples::sample(int64_t i) const {
+  std::vector<HostTensor> tensors;
+  for (auto [spec, array] : llvm::zip_equal(specs, arrays)) {
+    size_t size = spec.type.getNumElements() * elementBytes(spec.type.getElementType());
+    tensors.push_back(HostTensor(spec.type, array->bytes().slice(i * size, size), array));
+  }
+  return tensors;
+}
+
+} // namespace fettle::calibration

@@ -1,0 +1,53 @@
+//===- Samples.h - what a model is run on ---------------------------------===//
+//
+// A .npz file of data holds one array per model input, named as the input. An
+// array of the input's own rank is cut along its first axis into samples of the
+// input's first dimension; an array of rank + 1 holds one sample per element of
+// its first axis:
+//
+//   input x: float32[1, 3, 32, 32]
+//   array float32[500, 3, 32, 32]    -> 500 samples
+//   array float32[500, 1, 3, 32, 32] -> 500 samples
+//
+// `labels` are the right classes, one per sample, or one per row of a batch.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FETTLE_CALIBRATION_SAMPLES_H
+#define FETTLE_CALIBRATION_SAMPLES_H
+
+#include "calibration/NpzFile.h"
+
+namespace fettle::calibration {
+
+/// An input as the model declares it.
+struct InputSpec {
+  std::string name;
+  mlir::RankedTensorType type;
+};
+
+class Samples {
+public:
+  /// Cuts `arrays` into samples of `inputs`. The error lists every input that is
+  /// missing or does not fit. Arrays that are no inputs are left alone.
+  static llvm::Expected<Samples> cut(llvm::ArrayRef<InputSpec> inputs, std::vector<NamedTensor> arrays);
+
+  /// `count` samples of seeded noise: floats from the normal distribution,
+  /// integers 0..99, booleans true. Equal seeds give equal samples anywhere.
+  static Samples random(llvm::ArrayRef<InputSpec> inputs, int64_t count, uint64_t seed);
+
+  int64_t size() const { return count; }
+  /// Tensors of sample `i`, in the order of the inputs; views of the arrays.
+  std::vector<HostTensor> sample(int64_t i) const;
+  /// Empty if there were none.
+  llvm::ArrayRef<int64_t> labels() const { return labelValues; }
+
+private:
+  std::vector<InputSpec> specs;
+  std::vector<std::shared_ptr<HostTensor>> arrays; ///< sample after sample, contiguous
+  std::vector<int64_t> labelValues;
+  int64_t count = 0;
+};
+
+} // namespace fettle::calibration
+
+#endif

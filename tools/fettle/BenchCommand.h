@@ -1,0 +1,35 @@
+//===- BenchCommand.h - fettle bench --------------------------------------===//
+#ifndef FETTLE_TOOLS_BENCHCOMMAND_H
+#define FETTLE_TOOLS_BENCHCOMMAND_H
+
+#include "tools/fettle/Command.h"
+#include "tools/fettle/ModelOptions.h"
+#include "tools/fettle/Subject.h"
+
+namespace fettle::cli {
+
+class BenchCommand : public Command {
+public:
+  llvm::StringRef name() const override { return "bench"; }
+  llvm::StringRef summary() const override { return "latency, load time and memory, whole and kernel by kernel"; }
+  void addOptions(CLI::App &app) override;
+  llvm::Expected<ExitCode> run(Environment &environment) override;
+
+private:
+  struct Buffers;
+  /// Latencies of calls, in seconds, ascending.
+  llvm::Expected<std::vector<double>> measureCalls(Environment &environment, codegen::LoadedModel &model, std::vector<Buffers> &samples);
+  /// The fastest time of each step, in seconds.
+  llvm::Expected<std::vector<double>> measureSteps(Environment &environment, codegen::LoadedModel &model, Buffers &sample);
+  llvm::json::Array reportSteps(Environment &environment, const codegen::Manifest &manifest, llvm::ArrayRef<double> seconds);
+
+  std::string path, dataPath;
+  unsigned threads = 1;
+  double seconds = 1;
+  bool kernels = false;
+  ModelOptions modelOptions;
+};
+
+} // namespace fettle::cli
+
+#endif

@@ -1,0 +1,142 @@
+//===- CompareCommand.cpp - fettle compare --------------------------------===//
+
+#include "tools/fettle/CompareCommand.h"
+#include "tools/fettle/ModelContext.h"
+#include "tools/fettle/SavedBindings.h"
+#include "tools/fettle/Subject.h"
+#include "llvm/Support/FileSystem.h"
+#include <CLI/CLI.hpp>
+#include <cmath>
+
+namespace fettle::cli {
+
+void CompareCommand::addOptions(CLI::App &app) {
+  app.add_option("A", first, "a model (run in float, compiled for this machine) or an artifact")->type_name("")->required();
+  app.add_option("B", second, "what A is measured against; a model next to an artifact takes its bindings")->type_name("")->required();
+  auto *data = app.add_option("--data", dataPath, "samples: a .npz file with one array per input")->type_name("FILE");
+  app.add_option("--random", randomSamples, "compare on N random samples")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 30))
+      ->capture_default_str()
+      ->excludes(data);
+  app.add_option("--seed", seed, "of the random samples")->type_name("N")->capture_default_str();
+  app.add_option("--rtol", relative, "allowed |a-b| per |b|; default: by the numeric class of the ops")
+      ->type_name("R")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--atol", absolute, "allowed |a-b|")->type_name("A")->check(CLI::NonNegativeNumber);
+  modelOptions.addOptions(app);
+}
+
+/// The two sides must take and give the same tensors.
+static llvm::Error checkAlike(const codegen::Manifest &a, const codegen::Manifest &b) {
+  auto alike = [](llvm::ArrayRef<codegen::Manifest::Tensor> left, llvm::ArrayRef<codegen::Manifest::Tensor> right) {
+    return left.size() == right.size() && llvm::all_of(llvm::zip(left, right), [](const auto &pair) {
+             const auto &[l, r] = pair;
+             return l.name == r.name && l.dtype == r.dtype && l.shape == r.shape;
+           });
+  };
+  if (!alike(a.inputs, b.inputs))
+    return makeFailure(ExitCode::Usage, "A and B have different inputs", "names, types and shapes must agree; see fettle inspect");
+  if (!alike(a.outputs, b.outputs))
+    return makeFailure(ExitCode::Usage, "A and B have different outputs", "names, types and shapes must agree; see fettle inspect");
+  return llvm::Error::success();
+}
+
+static llvm::json::Value finiteOrNull(double value) {
+  return std::isfinite(value) ? llvm::json::Value(value) : llvm::json::Value(nullptr);
+}
+
+llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
+  ModelContext modelContext(environment.cores);
+  mlir::MLIRContext &context = *modelContext;
+  auto bindings = modelOptions.parse(context);
+  if (!bindings)
+    return bindings.takeError();
+  for (const std::string &path : {first, second})
+    if (llvm::sys::fs::is_directory(path)) {
+      auto manifest = codegen::Manifest::read(path);
+      if (!manifest)
+        return withExitCode(manifest.takeError(), ExitCode::File);
+      if (const llvm::json::Object *saved = manifest->details.getObject("bindings"))
+        inheritBindings(context, *saved, *bindings);
+    }
+  auto a = Subject::open(environment, context, first, *bindings);
+  if (!a)
+    return a.takeError();
+  auto b = Subject::open(environment, context, second, *bindings);
+  if (!b)
+    return b.takeError();
+  if (llvm::Error error = checkAlike((*a)->manifest(), (*b)->manifest()))
+    return std::move(error);
+
+  calibration::Samples samples = dataPath.empty() ? calibration::Samples::random((*b)->inputs(), randomSamples, seed) : calibration::Samples();
+  if (!dataPath.empty()) {
+    auto cut = readSamples(context, **b, dataPath);
+    if (!cut)
+      return cut.takeError();
+    samples = std::move(*cut);
+  }
+  auto modelA = (*a)->load(1);
+  if (!modelA)
+    return modelA.takeError();
+  auto modelB = (*b)->load(1);
+  if (!modelB)
+    return modelB.takeError();
+
+  Tolerance tolerance = (*a)->tolerance(), other = (*b)->tolerance();
+  tolerance.relative = std::max(tolerance.relative, other.relative);
+  tolerance.ofLargest = std::max(tolerance.ofLargest, other.ofLargest);
+  if (relative >= 0 || absolute >= 0)
+    tolerance = {std::max(relative, 0.0), std::max(absolute, 0.0), 0};
+
+  const auto &outputs = (*b)->manifest().outputs;
+  std::vector<Difference> differences(outputs.size());
+  int64_t agreeing = 0;
+  for (int64_t i = 0; i < samples.size(); ++i) {
+    std::vector<HostTensor> inputs = samples.sample(i);
+    auto answerA = (*modelA)->run(inputs, &context);
+    if (!answerA)
+      return answerA.takeError();
+    auto answerB = (*modelB)->run(inputs, &context);
+    if (!answerB)
+      return answerB.takeError();
+    for (auto [difference, value, reference] : llvm::zip_equal(differences, *answerA, *answerB))
+      difference.add(value, reference, tolerance);
+    if (!answerA->empty())
+      agreeing += argmax(answerA->front(), 0, answerA->front().numElements()) == argmax(answerB->front(), 0, answerB->front().numElements());
+  }
+
+  bool within = true;
+  double agreement = 100.0 * agreeing / samples.size();
+  llvm::json::Array list;
+  if (wantsText())
+    environment.out << llvm::formatv("{0,-28} {1,12} {2,12} {3,10} {4}\n", "output", "max abs", "max rel", "SQNR dB", "outside");
+  for (auto [difference, output] : llvm::zip_equal(differences, outputs)) {
+    within &= difference.outside == 0;
+    if (wantsText())
+      environment.out << llvm::formatv("{0,-28} {1,12:e3} {2,12:e3} {3,10:f1} {4} of {5}\n", output.name, difference.maxAbsolute,
+                                       difference.maxRelative, difference.sqnrDecibels(), difference.outside, difference.elements);
+    list.push_back(llvm::json::Object{{"name", output.name},
+                                      {"max_abs", finiteOrNull(difference.maxAbsolute)},
+                                      {"max_rel", finiteOrNull(difference.maxRelative)},
+                                      {"relative_norm", finiteOrNull(difference.relativeNorm())},
+                                      {"sqnr_db", difference.sqnrDecibels()},
+                                      {"elements", difference.elements},
+                                      {"outside", difference.outside}});
+  }
+  if (wantsText())
+    environment.out << llvm::formatv("{0} samples, same top class in {1:f2} %; {2} the tolerance (relative {3:e1}, absolute {4:e1}, of the largest {5:e1})\n",
+                                     samples.size(), agreement, within ? "inside" : "OUTSIDE", tolerance.relative, tolerance.absolute, tolerance.ofLargest);
+  if (llvm::Error error = writeJson(environment, llvm::json::Object{{"schema_version", 1},
+                                                                    {"samples", samples.size()},
+                                                                    {"within", within},
+                                                                    {"agreement", agreement},
+                                                                    {"rtol", tolerance.relative},
+                                                                    {"atol", tolerance.absolute},
+                                                                    {"tolerance_of_largest", tolerance.ofLargest},
+                                                                    {"outputs", std::move(list)}}))
+    return std::move(error);
+  return within ? ExitCode::Done : ExitCode::GateFailed;
+}
+
+} // namespace fettle::cli

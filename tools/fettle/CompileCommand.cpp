@@ -1,0 +1,196 @@
+//===- CompileCommand.cpp - fettle compile --------------------------------===//
+
+#include "tools/fettle/CompileCommand.h"
+#include "codegen/artifact/HostSupport.h"
+#include "tools/fettle/ModelContext.h"
+#include "tools/fettle/Report.h"
+#include "tools/fettle/Spelling.h"
+#include "llvm/Support/FileSystem.h"
+#include <CLI/CLI.hpp>
+
+namespace fettle::cli {
+
+void CompileCommand::addOptions(CLI::App &app) {
+  app.add_option("MODEL", model, "an ONNX model")->type_name("")->required();
+  app.add_option("-o,--output", output, "the artifact's folder; an older artifact there is replaced.\nWith --until: a file for the IR, standard output if left out")
+      ->type_name("DIR");
+  app.add_option("--name", modelName, "name in the artifact; default: the file's, for model.onnx the folder's")->type_name("NAME");
+  app.add_option("--target", target, "cpu:native, cpu:x86-64-v2|v3|v4, cpu:aarch64[+dotprod][+i8mm]")->type_name("TARGET")->capture_default_str();
+  app.add_option("--recipe", recipe, "a built-in recipe (fettle recipes) or a YAML file")->type_name("NAME|FILE")->capture_default_str();
+  app.add_option("--set", settings, "override a key of the recipe (repeatable)")->type_name("KEY=VALUE")->allow_extra_args(false);
+  app.add_option("-j,--jobs", jobs, "threads of code generation; default: all cores. The result is the same")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  auto group = [&](CLI::Option *option, const char *type, const char *name) { option->type_name(type)->group(name); };
+  group(app.add_option("--evaluation", evaluation, "samples on which the accuracy is measured, against the float model"), "FILE", "Accuracy");
+  group(app.add_option("--max-drop", maxDrop, "points of accuracy that may be lost, e.g. 1%; beyond it: exit code 3"), "P%", "Accuracy");
+  group(app.add_option("--confidence", confidence, "let the bound of this confidence interval decide, e.g. 95%"), "P%", "Accuracy");
+  group(app.add_option("--calibration", calibration, "samples for recipes that measure the model"), "FILE", "Accuracy");
+  group(app.add_option("--profile", profile, "what was measured before, for such recipes"), "FILE", "Accuracy");
+  std::vector<std::string> names;
+  for (const PhaseInfo &phase : phases())
+    names.push_back(phase.name.str());
+  group(app.add_option("--until", until, "stop after a phase and write the IR: " + llvm::join(names, ", ")), "PHASE", "Insight");
+  group(app.add_option("--dump-ir", dumpFolder, "write the IR after each phase to numbered files"), "DIR", "Insight");
+  modelOptions.addOptions(app);
+}
+
+/// "1%" or "1" as 1.0.
+static llvm::Expected<double> parsePercent(llvm::StringRef flag, llvm::StringRef text) {
+  double value;
+  llvm::StringRef number = text;
+  number.consume_back("%");
+  if (number.getAsDouble(value) || !(value >= 0 && value <= 100))
+    return makeFailure(ExitCode::Usage, flag + " takes a percentage, got '" + text + "'", "for example " + flag + " 1%");
+  return value;
+}
+
+llvm::Error CompileCommand::checkOptions() const {
+  auto usage = [](const llvm::Twine &message, const llvm::Twine &hint) { return makeFailure(ExitCode::Usage, message, hint); };
+  if (output.empty() && until.empty())
+    return usage("where shall the artifact go?", "-o DIR");
+  if (!maxDrop.empty() && evaluation.empty())
+    return usage("--max-drop needs data to measure on", "--evaluation E.npz");
+  if (!confidence.empty() && maxDrop.empty())
+    return usage("--confidence is about the bound of --max-drop, which is not given", "--max-drop 1%");
+  if (!until.empty() && !evaluation.empty())
+    return usage("--until makes no artifact, so --evaluation cannot be measured", "leave one of them out");
+  return llvm::Error::success();
+}
+
+llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environment, mlir::MLIRContext &context) const {
+  CompileRequest request;
+  request.model = model;
+  request.output = output;
+  while (request.output.size() > 1 && request.output.back() == '/')
+    request.output.pop_back();
+  request.name = modelName;
+  request.jobs = jobs ? jobs : environment.cores;
+  request.dumpFolder = dumpFolder;
+  auto parsedTarget = parseCpuTarget(target);
+  if (!parsedTarget)
+    return makeFailure(ExitCode::Usage, llvm::toString(parsedTarget.takeError()));
+  request.target = std::move(*parsedTarget);
+  auto parsedRecipe = readRecipe(recipe);
+  if (!parsedRecipe)
+    return parsedRecipe.takeError();
+  request.recipe = std::move(*parsedRecipe);
+  for (const std::string &setting : settings)
+    if (llvm::Error error = setRecipeKey(request.recipe, setting))
+      return std::move(error);
+  for (auto [flag, value] : {std::pair("--calibration", &calibration), std::pair("--profile", &profile)})
+    if (!value->empty())
+      return makeFailure(ExitCode::Usage, "recipe '" + request.recipe.name + "' measures nothing, so " + flag + " has no use",
+                         llvm::Twine("leave ") + flag + " out");
+  if (!until.empty()) {
+    request.until = findPhase(until);
+    std::vector<std::string> names;
+    for (const PhaseInfo &phase : phases())
+      names.push_back(phase.name.str());
+    if (!request.until)
+      return makeFailure(ExitCode::Usage, "no phase '" + until + "'", suggestSpelling(until, names));
+  }
+  // Said now, not after a minute of compiling.
+  if (!request.until && llvm::sys::fs::exists(request.output)) {
+    if (!llvm::sys::fs::is_directory(request.output))
+      return makeFailure(ExitCode::File, request.output + ": exists and is not an artifact; it is left as it is");
+    auto manifest = codegen::Manifest::read(request.output);
+    if (!manifest) {
+      llvm::consumeError(manifest.takeError());
+      return makeFailure(ExitCode::File, request.output + ": exists and is not an artifact; it is left as it is");
+    }
+  }
+  auto bindings = modelOptions.parse(context);
+  if (!bindings)
+    return bindings.takeError();
+  request.bindings = std::move(*bindings);
+  return request;
+}
+
+llvm::Expected<Evaluation> CompileCommand::evaluateArtifact(Environment &environment, mlir::MLIRContext &context,
+                                                            const CompileRequest &request) const {
+  auto teacher = Subject::open(environment, context, request.model, request.bindings);
+  if (!teacher)
+    return teacher.takeError();
+  auto samples = readSamples(context, **teacher, evaluation);
+  if (!samples)
+    return samples.takeError();
+  auto loadedTeacher = (*teacher)->load(1);
+  if (!loadedTeacher)
+    return loadedTeacher.takeError();
+  auto student = Subject::open(environment, context, request.output, {});
+  if (!student)
+    return student.takeError();
+  auto loadedStudent = (*student)->load(1);
+  if (!loadedStudent)
+    return loadedStudent.takeError();
+  return evaluateModel(context, **loadedStudent, loadedTeacher->get(), *samples);
+}
+
+llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
+  if (llvm::Error error = checkOptions())
+    return std::move(error);
+  std::optional<double> allowedDrop;
+  double level = 0.95;
+  if (!maxDrop.empty()) {
+    auto value = parsePercent("--max-drop", maxDrop);
+    if (!value)
+      return value.takeError();
+    allowedDrop = *value;
+  }
+  if (!confidence.empty()) {
+    auto value = parsePercent("--confidence", confidence);
+    if (!value)
+      return value.takeError();
+    level = *value / 100;
+  }
+  ModelContext modelContext(jobs ? jobs : environment.cores);
+  mlir::MLIRContext &context = *modelContext;
+  auto request = makeRequest(environment, context);
+  if (!request)
+    return request.takeError();
+  if (!evaluation.empty()) {
+    auto required = codegen::requiredFeatures(request->target);
+    if (!required)
+      return required.takeError();
+    if (llvm::Error cannotRun = codegen::checkHost(request->target.triple, *required))
+      return makeFailure(ExitCode::Usage, "--evaluation runs the artifact, and this machine cannot: " + llvm::toString(std::move(cannotRun)),
+                         "evaluate the model compiled for cpu:native");
+  }
+  auto result = compileModel(environment, context, *request);
+  if (!result)
+    return result.takeError();
+  if (request->until) {
+    if (llvm::Error error = writeJson(environment, reportJson(*request, *result, {})))
+      return std::move(error);
+    return ExitCode::Done;
+  }
+
+  Accuracy accuracy;
+  if (!evaluation.empty()) {
+    auto measured = evaluateArtifact(environment, context, *request);
+    if (!measured)
+      return measured.takeError();
+    accuracy.evaluation = std::move(*measured);
+    accuracy.drop = estimateDrop(accuracy.evaluation->losses, level);
+    accuracy.confidence = level;
+    accuracy.allowedDrop = allowedDrop;
+    if (allowedDrop)
+      accuracy.passed = (confidence.empty() ? accuracy.drop.points : accuracy.drop.high) <= *allowedDrop;
+  }
+  if (llvm::Error error = writeReports(*request, *result, accuracy))
+    return std::move(error);
+  if (wantsText())
+    printSummary(environment.out, *request, *result, accuracy);
+  if (llvm::Error error = writeJson(environment, reportJson(*request, *result, accuracy)))
+    return std::move(error);
+  if (accuracy.passed)
+    return ExitCode::Done;
+  return makeFailure(ExitCode::GateFailed,
+                     llvm::formatv("accuracy dropped by {0:f2} points ({1:f2} to {2:f2} at {3:f0} % confidence), allowed are {4:f2}",
+                                   accuracy.drop.points, accuracy.drop.low, accuracy.drop.high, 100 * level, *allowedDrop)
+                         .str(),
+                     "the artifact is in " + request->output + ", see report.json");
+}
+
+} // namespace fettle::cli

@@ -1,0 +1,34 @@
+//===- CompileCommand.h - fettle compile ----------------------------------===//
+#ifndef FETTLE_TOOLS_COMPILECOMMAND_H
+#define FETTLE_TOOLS_COMPILECOMMAND_H
+
+#include "tools/fettle/Command.h"
+#include "tools/fettle/Evaluation.h"
+#include "tools/fettle/ModelOptions.h"
+#include "tools/fettle/Pipeline.h"
+
+namespace fettle::cli {
+
+class CompileCommand : public Command {
+public:
+  llvm::StringRef name() const override { return "compile"; }
+  llvm::StringRef summary() const override { return "make an artifact of a model"; }
+  void addOptions(CLI::App &app) override;
+  llvm::Expected<ExitCode> run(Environment &environment) override;
+
+private:
+  llvm::Error checkOptions() const;
+  llvm::Expected<CompileRequest> makeRequest(Environment &environment, mlir::MLIRContext &context) const;
+  /// Accuracy against the float teacher on the data of --evaluation.
+  llvm::Expected<Evaluation> evaluateArtifact(Environment &environment, mlir::MLIRContext &context, const CompileRequest &request) const;
+
+  std::string model, output, modelName, target = "cpu:native", recipe = "float";
+  std::string calibration, evaluation, maxDrop, confidence, profile, until, dumpFolder;
+  std::vector<std::string> settings;
+  unsigned jobs = 0; ///< 0: all cores
+  ModelOptions modelOptions;
+};
+
+} // namespace fettle::cli
+
+#endif

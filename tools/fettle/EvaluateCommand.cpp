@@ -1,0 +1,72 @@
+//===- EvaluateCommand.cpp - fettle evaluate ------------------------------===//
+
+#include "tools/fettle/EvaluateCommand.h"
+#include "tools/fettle/Evaluation.h"
+#include "tools/fettle/ModelContext.h"
+#include "tools/fettle/SavedBindings.h"
+#include <CLI/CLI.hpp>
+
+namespace fettle::cli {
+
+void EvaluateCommand::addOptions(CLI::App &app) {
+  app.add_option("MODEL|DIR", path, "a model, or a compiled artifact")->type_name("")->required();
+  app.add_option("E.npz", dataPath, "one array per input, and 'labels' (integers) for accuracy")->type_name("")->required();
+  app.add_option("--teacher", teacherPath, "the model it was made from; takes the artifact's bindings")->type_name("MODEL");
+  app.add_option("--threads", threads, "threads of a run")->type_name("N")->check(CLI::Range(1, 1024))->capture_default_str();
+  modelOptions.addOptions(app);
+}
+
+llvm::Expected<ExitCode> EvaluateCommand::run(Environment &environment) {
+  ModelContext modelContext(environment.cores);
+  mlir::MLIRContext &context = *modelContext;
+  auto bindings = modelOptions.parse(context);
+  if (!bindings)
+    return bindings.takeError();
+  auto subject = Subject::open(environment, context, path, *bindings);
+  if (!subject)
+    return subject.takeError();
+  auto samples = readSamples(context, **subject, dataPath);
+  if (!samples)
+    return samples.takeError();
+  auto student = (*subject)->load(threads);
+  if (!student)
+    return student.takeError();
+
+  std::unique_ptr<Subject> teacherSubject;
+  std::unique_ptr<codegen::LoadedModel> teacher;
+  if (!teacherPath.empty()) {
+    if (const llvm::json::Object *saved = (*subject)->manifest().details.getObject("bindings"))
+      inheritBindings(context, *saved, *bindings);
+    auto opened = Subject::open(environment, context, teacherPath, *bindings);
+    if (!opened)
+      return opened.takeError();
+    teacherSubject = std::move(*opened);
+    auto loaded = teacherSubject->load(threads);
+    if (!loaded)
+      return loaded.takeError();
+    teacher = std::move(*loaded);
+  }
+  auto result = evaluateModel(context, **student, teacher.get(), *samples);
+  if (!result)
+    return result.takeError();
+
+  if (wantsText()) {
+    llvm::raw_ostream &os = environment.out;
+    os << "samples       " << result->samples << '\n';
+    if (result->top1)
+      os << llvm::formatv("top-1         {0:f2} %\n", *result->top1);
+    if (result->teacherTop1)
+      os << llvm::formatv("teacher top-1 {0:f2} %\n", *result->teacherTop1);
+    if (result->agreement)
+      os << llvm::formatv("agreement     {0:f2} %\nSQNR          {1:f1} dB\n", *result->agreement, *result->sqnrDecibels);
+    if (!result->top1 && !result->agreement)
+      os << "no labels and no teacher: nothing to judge by\n";
+  }
+  llvm::json::Object json = result->toJson();
+  json["schema_version"] = 1;
+  if (llvm::Error error = writeJson(environment, std::move(json)))
+    return std::move(error);
+  return ExitCode::Done;
+}
+
+} // namespace fettle::cli

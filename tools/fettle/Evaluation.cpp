@@ -1,0 +1,109 @@
+//===- Evaluation.cpp - accuracy on labelled or unlabelled samples --------===//
+
+#include "tools/fettle/Evaluation.h"
+#include "tools/fettle/ExitCode.h"
+#include <cmath>
+
+namespace fettle::cli {
+
+llvm::json::Object Evaluation::toJson() const {
+  auto orNull = [](std::optional<double> value) { return value ? llvm::json::Value(*value) : llvm::json::Value(nullptr); };
+  return llvm::json::Object{{"samples", samples},
+                            {"top1", orNull(top1)},
+                            {"teacher_top1", orNull(teacherTop1)},
+                            {"agreement", orNull(agreement)},
+                            {"sqnr_db", orNull(sqnrDecibels)}};
+}
+
+/// Classes of the rows of an output.
+static std::vector<int64_t> classify(const HostTensor &output, int64_t rows) {
+  int64_t width = output.numElements() / rows;
+  std::vector<int64_t> classes;
+  for (int64_t row = 0; row < rows; ++row)
+    classes.push_back(argmax(output, row * width, (row + 1) * width));
+  return classes;
+}
+
+llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::LoadedModel &student,
+                                         codegen::LoadedModel *teacher, const calibration::Samples &samples) {
+  const codegen::Manifest &manifest = student.manifest();
+  if (manifest.outputs.empty())
+    return makeFailure(ExitCode::Usage, "the model has no output to be judged by");
+  const codegen::Manifest::Tensor &judged = manifest.outputs.front();
+  if (teacher && (teacher->manifest().outputs.empty() || teacher->manifest().outputs.front().shape != judged.shape))
+    return makeFailure(ExitCode::Usage, "the teacher's first output has another shape than '" + judged.name + "'");
+  llvm::ArrayRef<int64_t> labels = samples.labels();
+  int64_t batch = manifest.inputs.empty() || manifest.inputs.front().shape.empty() ? 1 : manifest.inputs.front().shape.front();
+  int64_t rowsPerSample = 1;
+  if (!labels.empty())
+    rowsPerSample = labels.size() / samples.size();
+  else if (!judged.shape.empty() && judged.shape.front() == batch && batch > 1)
+    rowsPerSample = batch;
+  if (judged.shape.empty() ? rowsPerSample != 1 : judged.bytes == 0 || (rowsPerSample > 1 && judged.shape.front() != rowsPerSample))
+    return makeFailure(ExitCode::Usage, llvm::Twine(labels.size()) + " labels for " + llvm::Twine(samples.size()) +
+                                            " samples do not fit output '" + judged.name + "'");
+
+  Evaluation result;
+  result.samples = samples.size();
+  int64_t right = 0, teacherRight = 0, agreeing = 0;
+  Difference difference;
+  for (int64_t i = 0; i < samples.size(); ++i) {
+    std::vector<HostTensor> inputs = samples.sample(i);
+    auto answer = student.run(inputs, &context);
+    if (!answer)
+      return answer.takeError();
+    std::vector<int64_t> classes = classify(answer->front(), rowsPerSample), teacherClasses;
+    if (teacher) {
+      auto reference = teacher->run(inputs, &context);
+      if (!reference)
+        return reference.takeError();
+      difference.add(answer->front(), reference->front(), Tolerance());
+      teacherClasses = classify(reference->front(), rowsPerSample);
+    }
+    for (int64_t row = 0; row < rowsPerSample; ++row) {
+      bool isRight = !labels.empty() && classes[row] == labels[i * rowsPerSample + row];
+      right += isRight;
+      if (!teacher)
+        continue;
+      bool agrees = classes[row] == teacherClasses[row];
+      bool teacherIsRight = labels.empty() || teacherClasses[row] == labels[i * rowsPerSample + row];
+      agreeing += agrees;
+      teacherRight += teacherIsRight;
+      result.losses.push_back(int(teacherIsRight) - int(labels.empty() ? agrees : isRight));
+    }
+  }
+  result.rows = samples.size() * rowsPerSample;
+  if (!labels.empty())
+    result.top1 = 100.0 * right / result.rows;
+  if (teacher) {
+    if (!labels.empty())
+      result.teacherTop1 = 100.0 * teacherRight / result.rows;
+    result.agreement = 100.0 * agreeing / result.rows;
+    result.sqnrDecibels = difference.sqnrDecibels();
+  }
+  return result;
+}
+
+/// The z with P(-z < normal < z) = confidence, by bisection of erf.
+static double normalQuantile(double confidence) {
+  double low = 0, high = 10;
+  for (int round = 0; round < 60; ++round) {
+    double middle = (low + high) / 2;
+    (std::erf(middle / std::sqrt(2.0)) < confidence ? low : high) = middle;
+  }
+  return low;
+}
+
+AccuracyDrop estimateDrop(llvm::ArrayRef<int> losses, double confidence) {
+  double count = losses.size(), sum = 0, squares = 0;
+  for (int loss : losses) {
+    sum += loss;
+    squares += loss * loss;
+  }
+  double mean = sum / count;
+  double deviation = std::sqrt(std::max(0.0, squares / count - mean * mean) / std::max(1.0, count - 1));
+  double reach = normalQuantile(confidence) * deviation;
+  return {100 * mean, 100 * (mean - reach), 100 * (mean + reach)};
+}
+
+} // namespace fettle::cli

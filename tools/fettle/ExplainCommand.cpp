@@ -1,0 +1,77 @@
+//===- ExplainCommand.cpp - fettle explain --------------------------------===//
+
+#include "tools/fettle/ExplainCommand.h"
+#include "codegen/artifact/Manifest.h"
+#include "tools/fettle/Spelling.h"
+#include "llvm/ADT/StringExtras.h"
+#include <CLI/CLI.hpp>
+
+namespace fettle::cli {
+
+void ExplainCommand::addOptions(CLI::App &app) {
+  app.add_option("DIR", folder, "a compiled artifact")->type_name("")->required();
+  app.add_option("NODE", node, "an ONNX node's name; all steps are listed without it")->type_name("");
+}
+
+/// ONNX node names of a step, which joins them with '+'.
+static std::vector<std::string> nodesOf(const codegen::Manifest::Step &step) {
+  std::vector<std::string> nodes;
+  for (llvm::StringRef name : llvm::split(step.name, '+'))
+    nodes.push_back(name.str());
+  return nodes;
+}
+
+static llvm::json::Value describeStep(const codegen::Manifest::Step &step, size_t index) {
+  return llvm::json::Object{{"step", index},          {"nodes", llvm::json::Array(nodesOf(step))}, {"kind", step.kind}, {"kernel", step.kernel},
+                            {"macs", step.macs},      {"bytes", step.bytes},                        {"tiles", step.tiles}};
+}
+
+llvm::Expected<ExitCode> ExplainCommand::run(Environment &environment) {
+  auto manifest = codegen::Manifest::read(folder);
+  if (!manifest)
+    return withExitCode(manifest.takeError(), ExitCode::File);
+  std::vector<std::string> folded, known;
+  if (const llvm::json::Array *names = manifest->details.getArray("folded_nodes"))
+    for (const llvm::json::Value &name : *names)
+      folded.push_back(name.getAsString().value_or("").str());
+  known = folded;
+
+  llvm::json::Array steps;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (auto [index, step] : llvm::enumerate(manifest->steps)) {
+    std::vector<std::string> nodes = nodesOf(step);
+    llvm::append_range(known, nodes);
+    if (node.empty()) {
+      os << llvm::formatv("{0,4}  {1,-10} {2,-14} {3,12} MACs {4,12} bytes  {5}\n", index, step.kernel, step.kind, step.macs, step.bytes,
+                          llvm::join(nodes, " + "));
+      steps.push_back(describeStep(step, index));
+    } else if (llvm::is_contained(nodes, node)) {
+      std::vector<std::string> others;
+      llvm::copy_if(nodes, std::back_inserter(others), [&](const std::string &other) { return other != node; });
+      os << node << ": runs in step " << index << " of " << manifest->steps.size() << ", " << step.kernel << " (" << step.kind << ")\n"
+         << "  fused with  " << (others.empty() ? "nothing" : llvm::join(others, ", ")) << '\n'
+         << "  the step    " << step.macs << " multiply-adds, " << step.bytes << " bytes read and written, " << step.tiles << " tiles\n";
+      steps.push_back(describeStep(step, index));
+    }
+  }
+  bool isFolded = !node.empty() && steps.empty() && llvm::is_contained(folded, node);
+  if (!node.empty() && steps.empty() && !isFolded)
+    return makeFailure(ExitCode::Usage, "no node '" + node + "' in " + folder, known.size() > 40 ? "fettle explain " + folder + " lists all" : suggestSpelling(node, known));
+  if (isFolded)
+    os << node << ": left no code: it was computed at compile time, or became part of weights or of how data are read\n";
+  if (node.empty() && !folded.empty())
+    os << folded.size() << " nodes left no code of their own: " << llvm::join(folded, ", ") << '\n';
+  if (wantsText())
+    environment.out << text;
+  llvm::json::Object json{{"schema_version", 1}, {"target", manifest->targetName}, {"steps", std::move(steps)}};
+  if (node.empty())
+    json["folded_nodes"] = llvm::json::Array(folded);
+  else
+    json["folded"] = isFolded;
+  if (llvm::Error error = writeJson(environment, std::move(json)))
+    return std::move(error);
+  return ExitCode::Done;
+}
+
+} // namespace fettle::cli

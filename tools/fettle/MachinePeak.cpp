@@ -1,0 +1,78 @@
+//===- MachinePeak.cpp - what this core can do at most --------------------===//
+//
+// A chain of fused multiply-adds has a latency of 4 or 5 cycles, and a core
+// starts up to two per cycle: 12 independent chains keep it busy and fit the
+// registers of AVX2 (16). The same loop is compiled once per vector width.
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/fettle/MachinePeak.h"
+#include <algorithm>
+#include <chrono>
+
+namespace fettle::cli {
+
+static constexpr int chains = 12;
+
+/// Runs `rounds` of `chains` vector multiply-adds; returns a value that depends on all of them.
+template <typename Vector>
+[[gnu::always_inline]] static inline float runChains(long rounds, float seed) {
+  Vector sums[chains], factor, addend;
+  for (unsigned lane = 0; lane < sizeof(Vector) / sizeof(float); ++lane) {
+    factor[lane] = 1.0f - seed;
+    addend[lane] = seed;
+  }
+  for (int chain = 0; chain < chains; ++chain)
+    sums[chain] = addend * float(chain);
+  for (long round = 0; round < rounds; ++round) {
+#pragma clang loop unroll(full)
+    for (int chain = 0; chain < chains; ++chain)
+#if defined(__clang__)
+      sums[chain] = __builtin_elementwise_fma(sums[chain], factor, addend);
+#else
+      sums[chain] = sums[chain] * factor + addend;
+#endif
+  }
+  float sum = 0;
+  for (int chain = 0; chain < chains; ++chain)
+    sum += sums[chain][0];
+  return sum;
+}
+
+typedef float Vector4 __attribute__((vector_size(16)));
+
+#if defined(__x86_64__)
+typedef float Vector8 __attribute__((vector_size(32)));
+typedef float Vector16 __attribute__((vector_size(64)));
+[[gnu::target("avx512f")]] static float runWide512(long rounds, float seed) { return runChains<Vector16>(rounds, seed); }
+[[gnu::target("avx2,fma")]] static float runWide256(long rounds, float seed) { return runChains<Vector8>(rounds, seed); }
+#endif
+static float runWide128(long rounds, float seed) { return runChains<Vector4>(rounds, seed); }
+
+double measurePeakFlops() {
+  float (*run)(long, float) = runWide128;
+  int lanes = 4;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f")) {
+    run = runWide512;
+    lanes = 16;
+  } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    run = runWide256;
+    lanes = 8;
+  }
+#endif
+  using Clock = std::chrono::steady_clock;
+  constexpr long rounds = 100000;
+  volatile float seed = 1e-7f, sink;
+  double best = 0;
+  for (auto end = Clock::now() + std::chrono::milliseconds(100); Clock::now() < end;) {
+    auto start = Clock::now();
+    sink = run(rounds, seed);
+    double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    best = std::max(best, 2.0 * chains * lanes * rounds / seconds);
+  }
+  (void)sink;
+  return best;
+}
+
+} // namespace fettle::cli

@@ -1,0 +1,14 @@
+//===- MachinePeak.h - what this core can do at most ----------------------===//
+#ifndef FETTLE_TOOLS_MACHINEPEAK_H
+#define FETTLE_TOOLS_MACHINEPEAK_H
+
+namespace fettle::cli {
+
+/// Single-precision multiply-adds per second, times two, of one core, measured
+/// for a tenth of a second with the widest vectors it has: the yardstick of
+/// `bench --kernels`.
+double measurePeakFlops();
+
+} // namespace fettle::cli
+
+#endif

@@ -1,0 +1,51 @@
+//===- Pipeline.h - from an ONNX file to an artifact ----------------------===//
+#ifndef FETTLE_TOOLS_PIPELINE_H
+#define FETTLE_TOOLS_PIPELINE_H
+
+#include "ir/import/Import.h"
+#include "ir/target/CpuTarget.h"
+#include "passes/Pipelines.h"
+#include "tools/fettle/Comparison.h"
+#include "tools/fettle/Environment.h"
+#include "tools/fettle/Recipe.h"
+
+namespace fettle::cli {
+
+struct CompileRequest {
+  std::string model;  ///< path of the .onnx file
+  std::string output; ///< the artifact's folder; with `until`, a file for the IR, or empty for standard output
+  std::string name;   ///< empty: from the path
+  CpuTarget target;
+  Recipe recipe;
+  Bindings bindings;
+  std::optional<Phase> until;  ///< stop there and write the IR
+  std::string dumpFolder;      ///< empty: no dumps
+  unsigned jobs = 1;           ///< threads of code generation; the result does not depend on it
+  bool golden = true;          ///< run the result once and ship input and answer
+};
+
+struct PhaseTime {
+  std::string name;
+  double seconds;
+};
+
+/// What is worth telling about a compilation, for report.json and for people.
+struct CompileResult {
+  std::string name;
+  int64_t modelBytes = 0, nodes = 0, steps = 0, kernels = 0, macs = 0, weightsBytes = 0, arenaBytes = 0;
+  NumericPromise promise;
+  std::vector<PhaseTime> phases;
+  double seconds = 0;
+};
+
+/// Runs all phases. Problems of the model are printed to the error stream, all of
+/// them; the error then has exit code 1 and no text.
+llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRContext &context,
+                                           const CompileRequest &request);
+
+/// The name of the file without extension, or of its folder for a `model.onnx`.
+std::string defaultModelName(llvm::StringRef path);
+
+} // namespace fettle::cli
+
+#endif

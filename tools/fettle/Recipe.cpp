@@ -1,0 +1,150 @@
+//===- Recipe.cpp - how a model is compressed, as YAML --------------------===//
+//
+// One table of keys serves files and --set alike: nested mappings in YAML are
+// dotted names here (golden: {seed: 7} is golden.seed=7).
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/fettle/Recipe.h"
+#include "tools/fettle/ExitCode.h"
+#include "tools/fettle/Spelling.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/YAMLParser.h"
+
+namespace fettle::cli {
+
+llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
+  static const BuiltInRecipe recipes[] = {
+      {"float", "the model's own arithmetic; nothing is compressed (the default)",
+       "# The model's own arithmetic; nothing is compressed.\n"
+       "version: 1\n"
+       "precision: float\n"
+       "golden:            # a random input and its answer, to check the artifact where it runs\n"
+       "  seed: 0\n"}};
+  return recipes;
+}
+
+namespace {
+struct RecipeKey {
+  std::string name;
+  /// Stores the value, or says what it must be.
+  std::function<std::string(Recipe &, llvm::StringRef)> store;
+};
+} // namespace
+
+static const std::vector<RecipeKey> &recipeKeys() {
+  static const std::vector<RecipeKey> keys = {
+      {"version", [](Recipe &, llvm::StringRef text) { return text == "1" ? "" : "1, the only version there is"; }},
+      {"precision",
+       [](Recipe &recipe, llvm::StringRef text) {
+         recipe.precision = text.str();
+         return text == "float" ? "" : "float";
+       }},
+      {"golden.seed",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         return text.getAsInteger(10, recipe.goldenSeed) ? "an integer, 0 or above" : "";
+       }},
+  };
+  return keys;
+}
+
+static llvm::Error storeKey(Recipe &recipe, llvm::StringRef source, llvm::StringRef key, llvm::StringRef value) {
+  auto known = llvm::find_if(recipeKeys(), [&](const RecipeKey &candidate) { return candidate.name == key; });
+  if (known == recipeKeys().end()) {
+    std::vector<std::string> names;
+    for (const RecipeKey &candidate : recipeKeys())
+      names.push_back(candidate.name);
+    return makeFailure(ExitCode::Usage, source + ": no recipe key '" + key + "'", suggestSpelling(key, names));
+  }
+  std::string wanted = known->store(recipe, value);
+  if (!wanted.empty())
+    return makeFailure(ExitCode::Usage, source + ": " + key + " cannot be '" + value + "'", key + " is " + wanted);
+  return llvm::Error::success();
+}
+
+llvm::Error setRecipeKey(Recipe &recipe, llvm::StringRef assignment) {
+  auto [key, value] = assignment.split('=');
+  if (key.empty() || !assignment.contains('='))
+    return makeFailure(ExitCode::Usage, "--set takes KEY=VALUE, got '" + assignment + "'", "for example --set golden.seed=7");
+  recipe.text += (assignment + "\n").str();
+  return storeKey(recipe, "--set", key.trim(), value.trim());
+}
+
+/// Stores all leaves below `node`. Returns the first mistake.
+static llvm::Error storeNode(Recipe &recipe, llvm::StringRef source, llvm::yaml::Node *node, const std::string &key) {
+  if (auto *scalar = llvm::dyn_cast_or_null<llvm::yaml::ScalarNode>(node)) {
+    llvm::SmallString<32> storage;
+    return storeKey(recipe, source, key, scalar->getValue(storage));
+  }
+  auto *mapping = llvm::dyn_cast_or_null<llvm::yaml::MappingNode>(node);
+  if (!mapping)
+    return makeFailure(ExitCode::Usage, source + ": " + (key.empty() ? "a recipe" : "'" + key + "'") + " must be a mapping of keys to values");
+  for (llvm::yaml::KeyValueNode &entry : *mapping) {
+    auto *name = llvm::dyn_cast_or_null<llvm::yaml::ScalarNode>(entry.getKey());
+    if (!name)
+      return makeFailure(ExitCode::Usage, source + ": a key must be a word");
+    llvm::SmallString<32> storage;
+    std::string full = (key.empty() ? "" : key + ".") + name->getValue(storage).str();
+    // No key lies deeper than its dots, so hostile nesting ends here.
+    if (std::count(full.begin(), full.end(), '.') > 1)
+      return storeKey(recipe, source, full, "");
+    if (llvm::Error error = storeNode(recipe, source, entry.getValue(), full))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<Recipe> parseRecipe(llvm::StringRef source, llvm::StringRef yaml) {
+  Recipe recipe;
+  recipe.text = yaml.str();
+  std::string syntaxProblem;
+  llvm::SourceMgr sources;
+  sources.setDiagHandler(
+      [](const llvm::SMDiagnostic &diagnostic, void *problem) {
+        auto &text = *static_cast<std::string *>(problem);
+        if (text.empty())
+          text = ("line " + llvm::Twine(diagnostic.getLineNo()) + ": " + diagnostic.getMessage()).str();
+      },
+      &syntaxProblem);
+  llvm::yaml::Stream stream(yaml, sources);
+  auto document = stream.begin();
+  llvm::Error mistake = document == stream.end() ? makeFailure(ExitCode::Usage, source + ": the recipe is empty")
+                                                 : storeNode(recipe, source, document->getRoot(), "");
+  if (stream.failed() || !syntaxProblem.empty()) {
+    llvm::consumeError(std::move(mistake));
+    return makeFailure(ExitCode::Usage, source + ": " + syntaxProblem);
+  }
+  if (mistake)
+    return std::move(mistake);
+  return recipe;
+}
+
+llvm::Expected<Recipe> readRecipe(llvm::StringRef nameOrPath) {
+  for (const BuiltInRecipe &builtIn : builtInRecipes())
+    if (builtIn.name == nameOrPath) {
+      auto recipe = parseRecipe(nameOrPath, builtIn.yaml);
+      if (recipe)
+        recipe->name = builtIn.name;
+      return recipe;
+    }
+  llvm::StringRef extension = llvm::sys::path::extension(nameOrPath);
+  if (extension != ".yaml" && extension != ".yml" && !llvm::sys::fs::exists(nameOrPath)) {
+    std::vector<std::string> names;
+    for (const BuiltInRecipe &builtIn : builtInRecipes())
+      names.push_back(builtIn.name);
+    return makeFailure(ExitCode::Usage, "no recipe '" + nameOrPath + "'", suggestSpelling(nameOrPath, names) + ", or a .yaml file");
+  }
+  auto buffer = llvm::MemoryBuffer::getFile(nameOrPath);
+  if (!buffer)
+    return makeFailure(ExitCode::File, nameOrPath + ": " + buffer.getError().message());
+  auto recipe = parseRecipe(nameOrPath, (*buffer)->getBuffer());
+  if (recipe)
+    recipe->name = llvm::sys::path::stem(nameOrPath).str();
+  return recipe;
+}
+
+} // namespace fettle::cli

@@ -1,0 +1,36 @@
+//===- Recipe.h - how a model is compressed, as YAML ----------------------===//
+#ifndef FETTLE_TOOLS_RECIPE_H
+#define FETTLE_TOOLS_RECIPE_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+#include <string>
+#include <vector>
+
+namespace fettle::cli {
+
+struct Recipe {
+  std::string name = "float";
+  std::string text; ///< the YAML it was read from, then one KEY=VALUE line per --set: what a hash is made of
+  /// "float": the arithmetic of the model itself.
+  std::string precision = "float";
+  /// The random sample in golden/ is made from it.
+  uint64_t goldenSeed = 0;
+};
+
+struct BuiltInRecipe {
+  std::string name, summary, yaml;
+};
+llvm::ArrayRef<BuiltInRecipe> builtInRecipes();
+
+/// A built-in recipe by name, or a YAML file by path. Errors: exit code 2 for an
+/// unknown name, key or value, with the nearest spelling; 4 for a file.
+llvm::Expected<Recipe> readRecipe(llvm::StringRef nameOrPath);
+/// Parses YAML; `source` names it in messages.
+llvm::Expected<Recipe> parseRecipe(llvm::StringRef source, llvm::StringRef yaml);
+/// --set golden.seed=7. Exit code 2.
+llvm::Error setRecipeKey(Recipe &recipe, llvm::StringRef assignment);
+
+} // namespace fettle::cli
+
+#endif

@@ -1,0 +1,82 @@
+//===- Report.cpp - what is told about a compilation ----------------------===//
+
+#include "tools/fettle/Report.h"
+#include "tools/fettle/ExitCode.h"
+#include "tools/fettle/HtmlReport.h"
+
+namespace fettle::cli {
+
+llvm::json::Value reportJson(const CompileRequest &request, const CompileResult &result, const Accuracy &accuracy) {
+  llvm::json::Array phases;
+  for (const PhaseTime &phase : result.phases)
+    phases.push_back(llvm::json::Object{{"name", phase.name}, {"seconds", phase.seconds}});
+  llvm::json::Object json{{"schema_version", 1},
+                          {"fettle", FETTLE_VERSION},
+                          {"name", result.name},
+                          {"target", request.target.name},
+                          {"recipe", request.recipe.name},
+                          {"nodes", result.nodes},
+                          {"steps", result.steps},
+                          {"kernels", result.kernels},
+                          {"macs", result.macs},
+                          {"model_bytes", result.modelBytes},
+                          {"weights_bytes", result.weightsBytes},
+                          {"arena_bytes", result.arenaBytes},
+                          {"phases", std::move(phases)},
+                          {"seconds", result.seconds},
+                          {"accuracy", nullptr}};
+  if (accuracy.evaluation) {
+    llvm::json::Object measured = accuracy.evaluation->toJson();
+    measured["drop"] = accuracy.drop.points;
+    measured["drop_low"] = accuracy.drop.low;
+    measured["drop_high"] = accuracy.drop.high;
+    measured["confidence"] = accuracy.confidence;
+    measured["max_drop"] = accuracy.allowedDrop ? llvm::json::Value(*accuracy.allowedDrop) : llvm::json::Value(nullptr);
+    measured["passed"] = accuracy.passed;
+    json["accuracy"] = std::move(measured);
+  }
+  return json;
+}
+
+llvm::Error writeReports(const CompileRequest &request, const CompileResult &result, const Accuracy &accuracy) {
+  llvm::json::Value json = reportJson(request, result, accuracy);
+  if (llvm::Error error = writeWholeFile(request.output + "/report.json", llvm::formatv("{0:2}\n", json).str()))
+    return error;
+  auto manifest = codegen::Manifest::read(request.output);
+  if (!manifest)
+    return withExitCode(manifest.takeError(), ExitCode::File);
+  return writeWholeFile(request.output + "/report.html", htmlReport(result, *manifest, accuracy));
+}
+
+/// "1.25 M" and the like.
+static std::string shorten(int64_t count) {
+  if (count < 10000)
+    return std::to_string(count);
+  const char *unit = "k";
+  double value = count / 1e3;
+  for (const char *next : {"M", "G", "T"})
+    if (value >= 1000) {
+      value /= 1000;
+      unit = next;
+    }
+  return llvm::formatv("{0:f2} {1}", value, unit).str();
+}
+
+void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const CompileResult &result, const Accuracy &accuracy) {
+  os << llvm::formatv("{0}: {1} nodes -> {2} steps with {3} kernels for {4} in {5:f1} s\n", result.name, result.nodes, result.steps,
+                      result.kernels, request.target.name, result.seconds);
+  os << llvm::formatv("  {0} multiply-adds, weights {1}B, arena {2}B\n", shorten(result.macs), shorten(result.weightsBytes),
+                      shorten(result.arenaBytes));
+  if (accuracy.evaluation) {
+    const Evaluation &measured = *accuracy.evaluation;
+    if (measured.top1)
+      os << llvm::formatv("  top-1 {0:f2} %, float model {1:f2} %", *measured.top1, *measured.teacherTop1);
+    else
+      os << llvm::formatv("  agreement with the float model {0:f2} %", *measured.agreement);
+    os << llvm::formatv("; drop {0:f2} points ({1:f2} to {2:f2} at {3:f0} % confidence, {4} samples)\n", accuracy.drop.points, accuracy.drop.low,
+                        accuracy.drop.high, 100 * accuracy.confidence, measured.samples);
+  }
+  os << "  -> " << request.output << '\n';
+}
+
+} // namespace fettle::cli

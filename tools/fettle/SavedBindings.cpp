@@ -1,0 +1,88 @@
+//===- SavedBindings.cpp - bindings in a manifest -------------------------===//
+
+#include "tools/fettle/SavedBindings.h"
+#include "codegen/artifact/TensorType.h"
+
+namespace fettle::cli {
+
+/// Larger constants are weights, not bindings, and have no place in a manifest.
+static constexpr int64_t maxSavedElements = 4096;
+
+llvm::json::Object bindingsToJson(const Bindings &bindings) {
+  llvm::json::Object dims, shapes, texts, constants;
+  for (const auto &entry : bindings.dims)
+    dims[entry.first()] = entry.second;
+  for (const auto &entry : bindings.shapes)
+    shapes[entry.first()] = llvm::json::Array(entry.second);
+  for (const auto &entry : bindings.constantTexts)
+    texts[entry.first()] = entry.second;
+  for (const auto &entry : bindings.constants) {
+    const HostTensor &tensor = entry.second;
+    const codegen::AbiType *type = codegen::findAbiType(tensor.elementType());
+    llvm::json::Object saved{{"shape", llvm::json::Array(tensor.shape())}};
+    if (type && tensor.numElements() <= maxSavedElements) {
+      saved["dtype"] = type->name;
+      if (llvm::isa<mlir::FloatType>(tensor.elementType()))
+        saved["values"] = llvm::json::Array(tensor.doubles());
+      else
+        saved["values"] = llvm::json::Array(tensor.integers());
+    }
+    constants[entry.first()] = std::move(saved);
+  }
+  return llvm::json::Object{{"dims", std::move(dims)},
+                            {"shapes", std::move(shapes)},
+                            {"constant_texts", std::move(texts)},
+                            {"constants", std::move(constants)}};
+}
+
+static std::optional<HostTensor> readConstant(mlir::MLIRContext &context, const llvm::json::Object &saved) {
+  const llvm::json::Array *shape = saved.getArray("shape"), *values = saved.getArray("values");
+  const codegen::AbiType *type = codegen::findAbiType(saved.getString("dtype").value_or(""));
+  if (!shape || !values || !type)
+    return std::nullopt;
+  std::vector<int64_t> extents;
+  int64_t count = 1;
+  for (const llvm::json::Value &extent : *shape) {
+    extents.push_back(extent.getAsInteger().value_or(-1));
+    if (extents.back() < 0 || __builtin_mul_overflow(count, extents.back(), &count))
+      return std::nullopt;
+  }
+  if (count != int64_t(values->size()))
+    return std::nullopt;
+  HostTensor tensor(mlir::RankedTensorType::get(extents, codegen::elementType(*type, &context)));
+  for (int64_t i = 0; i < count; ++i) {
+    const llvm::json::Value &value = (*values)[i];
+    if (llvm::isa<mlir::FloatType>(tensor.elementType()))
+      tensor.setDouble(i, value.getAsNumber().value_or(0));
+    else
+      tensor.setInteger(i, value.getAsInteger().value_or(0));
+  }
+  return tensor;
+}
+
+void inheritBindings(mlir::MLIRContext &context, const llvm::json::Object &saved, Bindings &bindings) {
+  if (const llvm::json::Object *dims = saved.getObject("dims"))
+    for (const auto &[name, extent] : *dims)
+      if (auto value = extent.getAsInteger())
+        bindings.dims.try_emplace(name, *value);
+  if (const llvm::json::Object *shapes = saved.getObject("shapes"))
+    for (const auto &[name, shape] : *shapes) {
+      std::vector<int64_t> extents;
+      if (const llvm::json::Array *array = shape.getAsArray())
+        for (const llvm::json::Value &extent : *array)
+          extents.push_back(extent.getAsInteger().value_or(0));
+      bindings.shapes.try_emplace(name, std::move(extents));
+    }
+  auto isBound = [&](llvm::StringRef name) { return bindings.constants.count(name) || bindings.constantTexts.count(name); };
+  if (const llvm::json::Object *texts = saved.getObject("constant_texts"))
+    for (const auto &[name, text] : *texts)
+      if (auto value = text.getAsString(); value && !isBound(name))
+        bindings.constantTexts[name] = value->str();
+  if (const llvm::json::Object *constants = saved.getObject("constants"))
+    for (const auto &[name, constant] : *constants)
+      if (const llvm::json::Object *object = constant.getAsObject(); object && !isBound(name))
+        if (auto tensor = readConstant(context, *object))
+          bindings.constants[name] = std::move(*tensor);
+}
+
+} // namespace fettle::cli

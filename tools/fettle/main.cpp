@@ -1,0 +1,17 @@
+//===- main.cpp - the fettle program --------------------------------------===//
+
+#include "tools/fettle/CommandLine.h"
+#include "tools/fettle/CrashNotice.h"
+#include "tools/fettle/OutputFile.h"
+#include <unistd.h>
+
+int main(int argc, char **argv) {
+  fettle::cli::reportCrashes(argc, argv);
+  fettle::cli::removeTemporariesOnInterrupt();
+  fettle::cli::Environment environment = fettle::cli::makeProcessEnvironment();
+  int code = fettle::cli::runCommandLine(environment, std::vector<std::string>(argv + 1, argv + argc));
+  environment.out.flush();
+  environment.err.flush();
+  // The process ends here: taking down contexts and thread pools one by one takes time and serves nobody.
+  _exit(code);
+}
