@@ -44,9 +44,10 @@ Type accumulatorType(Type element) {
 
 namespace {
 
+/// A batched product; batch extents as of the operands and of the result.
 struct Product {
-  int64_t batches, m, n, k;
-  bool lhsIsBatched, rhsIsBatched;
+  int64_t m, n, k;
+  ArrayRef<int64_t> lhsBatches, rhsBatches, batches;
   bool lhsIsTransposed;
 };
 
@@ -59,9 +60,7 @@ static int64_t product(ArrayRef<int64_t> extents) {
   return result;
 }
 
-/// Batches that are either all of the result's or none are plain strides; others
-/// (partly broadcast) are not this builder's business.
-static FailureOr<Product> matchProduct(nn::MatMulOp op) {
+static Product describeProduct(nn::MatMulOp op) {
   ArrayRef<int64_t> lhs = op.getLhs().getType().getShape(), rhs = op.getRhs().getType().getShape();
   ArrayRef<int64_t> out = op.getOutput().getType().getShape();
   Product p;
@@ -69,16 +68,13 @@ static FailureOr<Product> matchProduct(nn::MatMulOp op) {
   p.k = p.lhsIsTransposed ? lhs[lhs.size() - 2] : lhs.back();
   p.m = out[out.size() - 2];
   p.n = out.back();
-  int64_t lhsBatches = product(lhs.drop_back(2)), rhsBatches = product(rhs.drop_back(2));
-  p.batches = product(out.drop_back(2));
-  if ((lhsBatches != 1 && lhsBatches != p.batches) || (rhsBatches != 1 && rhsBatches != p.batches))
-    return failure();
-  if (rhsBatches == 1 && lhsBatches == p.batches && !p.lhsIsTransposed) {
-    p.m *= p.batches; // one tall matrix
-    p.batches = lhsBatches = 1;
+  p.lhsBatches = lhs.drop_back(2);
+  p.rhsBatches = rhs.drop_back(2);
+  p.batches = out.drop_back(2);
+  if (product(p.rhsBatches) == 1 && product(p.lhsBatches) == product(p.batches) && !p.lhsIsTransposed) {
+    p.m *= product(p.batches); // one tall matrix
+    p.lhsBatches = p.rhsBatches = p.batches = {};
   }
-  p.lhsIsBatched = lhsBatches > 1;
-  p.rhsIsBatched = rhsBatches > 1;
   return p;
 }
 
@@ -93,12 +89,11 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   auto rhs = dyn_cast<BlockArgument>(op.getRhs());
   auto bias = dyn_cast_or_null<BlockArgument>(op.getBias());
   FailureOr<Epilogue> epilogue = Epilogue::match(kernel, op);
-  FailureOr<Product> matched = matchProduct(op);
   Type accumulator = accumulatorType(op.getLhs().getType().getElementType());
-  if (!lhs || !rhs || (op.getBias() && !bias) || failed(epilogue) || failed(matched) || !accumulator)
+  if (!lhs || !rhs || (op.getBias() && !bias) || failed(epilogue) || !accumulator)
     return failure();
-  Product p = *matched;
-  if (p.m == 0 || p.n == 0 || p.k == 0 || p.batches == 0)
+  Product p = describeProduct(op);
+  if (p.k == 0 || op.getOutput().getType().getNumElements() == 0)
     return failure();
   bool isPacked = isConstantOperand(kernel, rhs);
   if (op.getTransposeRhs() && !isPacked)
@@ -137,7 +132,7 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   int64_t macsOfRowTile = tile.shape.rows * tile.panelColumns() * p.k;
   int64_t chunk = std::clamp<int64_t>((1 << 18) / macsOfRowTile, 1, rowTiles), chunks = llvm::divideCeil(rowTiles, chunk);
   bool panelsRunFastest = p.k * p.n * 4 <= (256 << 10);
-  lowered.tiles = p.batches * panels * chunks;
+  lowered.tiles = product(p.batches) * panels * chunks;
 
   auto tiles = scf::ForOp::create(b, frame.begin(), frame.end(), index(1));
   b.setInsertionPointToStart(tiles.getBody());
@@ -150,17 +145,16 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   Value firstColumn = tile.emitFirstColumn(b, panel);
   int64_t rhsStepStride = isPacked ? tile.panelColumns() : p.n;
   Value rhsBase = isPacked ? mul(panel, p.k * tile.panelColumns()) : firstColumn;
-  if (p.rhsIsBatched)
-    rhsBase = add(rhsBase, mul(batch, isPacked ? panels * p.k * tile.panelColumns() : p.k * p.n));
+  Value rhsBatch = emitBroadcastIndex(b, p.rhsBatches, p.batches, batch);
+  rhsBase = add(rhsBase, mul(rhsBatch, isPacked ? panels * p.k * tile.panelColumns() : p.k * p.n));
   Value firstTile = mul(chunkId, chunk);
   Value lastTile = arith::MinSIOp::create(b, add(firstTile, index(chunk)), index(rowTiles));
   auto rows = scf::ForOp::create(b, firstTile, lastTile, index(1));
   b.setInsertionPointToStart(rows.getBody());
   Value row = arith::MinSIOp::create(b, mul(rows.getInductionVar(), tile.shape.rows), index(p.m - tile.shape.rows));
   int64_t rowStride = p.lhsIsTransposed ? 1 : p.k, stepStride = p.lhsIsTransposed ? p.m : 1;
-  Value lhsBase = mul(row, rowStride);
-  if (p.lhsIsBatched)
-    lhsBase = add(lhsBase, mul(batch, p.m * p.k));
+  Value lhsBatch = emitBroadcastIndex(b, p.lhsBatches, p.batches, batch);
+  Value lhsBase = add(mul(row, rowStride), mul(lhsBatch, p.m * p.k));
   auto sums = tile.emitStart(b, biasBuffer, bias ? op.getBias().getType().getElementType() : Type(), firstColumn, mask);
   sums = tile.emitSteps(b, sums, p.k, lhsBase, rowStride, stepStride, rhsBase, rhsStepStride, mask);
   tile.emitFinish(frame, *epilogue, sums, add(row, mul(batch, p.m)), firstColumn, mask);

@@ -48,38 +48,35 @@ void Epilogue::prepare(KernelFrame &frame) {
     flatOutputs.push_back(flatten(frame.b, frame.output(i)));
 }
 
-/// The offset that `row` contributes for an operand of shape `type` broadcast to
-/// `shape`; rows enumerate all axes of `shape` but the last.
-static Value emitRowOffset(ImplicitLocOpBuilder &b, RankedTensorType type, ArrayRef<int64_t> shape, Value row) {
-  ArrayRef<int64_t> dims = type.getShape();
-  int64_t lastDim = dims.empty() ? 1 : dims.back();
-  ArrayRef<int64_t> leading = dims.empty() ? dims : dims.drop_back();
-  ArrayRef<int64_t> leadingShape = shape.drop_back();
+Value emitBroadcastIndex(ImplicitLocOpBuilder &b, ArrayRef<int64_t> dims, ArrayRef<int64_t> shape, Value position) {
   auto constant = [&](int64_t v) { return arith::ConstantIndexOp::create(b, v).getResult(); };
-  if (llvm::all_of(leading, [](int64_t d) { return d == 1; }))
+  if (llvm::all_of(dims, [](int64_t d) { return d == 1; }))
     return constant(0);
-  if (leading == leadingShape)
-    return arith::MulIOp::create(b, row, constant(lastDim));
-  // Mixed broadcasting: take the row apart into coordinates.
-  Value offset = constant(0), rest = row;
-  int64_t stride = lastDim;
-  for (int64_t i = leadingShape.size() - 1, j = int64_t(leading.size()) - 1; i >= 0 && j >= 0; --i, --j) {
-    Value extent = constant(leadingShape[i]);
+  if (dims == shape)
+    return position;
+  // Mixed broadcasting: take the position apart into coordinates.
+  Value index = constant(0), rest = position;
+  int64_t stride = 1;
+  for (int64_t i = shape.size() - 1, j = int64_t(dims.size()) - 1; i >= 0 && j >= 0; --i, --j) {
+    Value extent = constant(shape[i]);
     Value coordinate = arith::RemUIOp::create(b, rest, extent);
     rest = arith::DivUIOp::create(b, rest, extent);
-    if (leading[j] != 1)
-      offset = arith::AddIOp::create(b, offset, arith::MulIOp::create(b, coordinate, constant(stride)));
-    stride *= leading[j];
+    if (dims[j] != 1)
+      index = arith::AddIOp::create(b, index, arith::MulIOp::create(b, coordinate, constant(stride)));
+    stride *= dims[j];
   }
-  return offset;
+  return index;
 }
 
 Value Epilogue::load(KernelFrame &frame, BlockArgument argument, Value row, Value column, Value mask, int64_t lanes) const {
   ImplicitLocOpBuilder &b = frame.b;
   auto type = cast<RankedTensorType>(argument.getType());
-  Value offset = emitRowOffset(b, type, shape, row);
+  ArrayRef<int64_t> dims = type.getShape();
+  Value matrixRow = dims.empty() ? row : emitBroadcastIndex(b, dims.drop_back(), shape.drop_back(), row);
+  Value offset = dims.empty() ? arith::ConstantIndexOp::create(b, 0).getResult()
+                              : arith::MulIOp::create(b, matrixRow, arith::ConstantIndexOp::create(b, dims.back())).getResult();
   Value buffer = flatInputs.lookup(argument);
-  bool isRowWide = type.getRank() > 0 && type.getShape().back() == shape.back() && shape.back() != 1;
+  bool isRowWide = !dims.empty() && dims.back() == shape.back() && shape.back() != 1;
   if (!isRowWide) {
     Value scalar = emitLoad(b, type.getElementType(), buffer, offset);
     return vector::BroadcastOp::create(b, VectorType::get({lanes}, scalar.getType()), scalar);

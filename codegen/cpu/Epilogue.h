@@ -32,6 +32,9 @@ private:
   llvm::SmallVector<mlir::Value> flatOutputs;
 };
 
+/// The row-major index into `dims` of the element that broadcasts to `position` (row-major) of `shape`.
+mlir::Value emitBroadcastIndex(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<int64_t> dims, llvm::ArrayRef<int64_t> shape, mlir::Value position);
+
 /// A one-dimensional view of a contiguous memref.
 mlir::Value flatten(mlir::ImplicitLocOpBuilder &b, mlir::Value buffer);
 

@@ -75,6 +75,8 @@ TEST(ContractionBuilder, Batches) {
   expectContraction(matmul({2, 3, 5, 8}, {2, 3, 8, 20}, {2, 3, 5, 20}));               // weights per batch
   expectContraction(matmul({5, 8}, {4, 8, 20}, {4, 5, 20}));                           // input shared by the batches
   expectContraction(matmul({2, 3, 5, 8}, {2, 3, 8, 20}, {2, 3, 5, 20}, "", false));    // both computed at run time
+  expectContraction(matmul({2, 3, 5, 8}, {2, 1, 8, 20}, {2, 3, 5, 20}, "", false));    // one matrix for three
+  expectContraction(matmul({2, 1, 5, 8}, {3, 8, 20}, {2, 3, 5, 20}));                  // both broadcast
   expectContraction(matmul({2, 17, 8}, {2, 8, 7}, {2, 17, 7}, "", false));
 }
 
