@@ -1,6 +1,6 @@
 # How a library, a tool and a tablegen step are declared here.
 #
-# MLIR's headers dominate compile time: one precompiled header (cmake/Precompiled.h),
+# MLIR's headers dominate compile time: one precompiled header,
 # built once, serves every target.
 
 include(TableGen)
@@ -34,7 +34,33 @@ file(WRITE ${PROJECT_BINARY_DIR}/precompiled.cpp.in "")
 configure_file(${PROJECT_BINARY_DIR}/precompiled.cpp.in ${PROJECT_BINARY_DIR}/precompiled.cpp COPYONLY)
 add_library(fettle_precompiled STATIC ${PROJECT_BINARY_DIR}/precompiled.cpp)
 target_link_libraries(fettle_precompiled PRIVATE fettle_flags)
-target_precompile_headers(fettle_precompiled PRIVATE ${PROJECT_SOURCE_DIR}/cmake/Precompiled.h)
+# The headers nearly every file needs. Named as system headers, so that nothing of
+# the precompiled header depends on where the tree lies and ccache serves every clone.
+target_precompile_headers(fettle_precompiled PRIVATE
+  "<llvm/ADT/DenseMap.h>"
+  "<llvm/ADT/SmallVector.h>"
+  "<llvm/ADT/StringMap.h>"
+  "<llvm/ADT/StringRef.h>"
+  "<llvm/ADT/TypeSwitch.h>"
+  "<llvm/Support/Error.h>"
+  "<llvm/Support/FormatVariadic.h>"
+  "<llvm/Support/raw_ostream.h>"
+  "<mlir/Dialect/Arith/IR/Arith.h>"
+  "<mlir/Dialect/Func/IR/FuncOps.h>"
+  "<mlir/Dialect/Math/IR/Math.h>"
+  "<mlir/Dialect/MemRef/IR/MemRef.h>"
+  "<mlir/Dialect/SCF/IR/SCF.h>"
+  "<mlir/Dialect/Vector/IR/VectorOps.h>"
+  "<mlir/IR/Builders.h>"
+  "<mlir/IR/BuiltinOps.h>"
+  "<mlir/IR/PatternMatch.h>"
+  "<mlir/Pass/Pass.h>"
+  "<mlir/Pass/PassManager.h>"
+  "<map>"
+  "<memory>"
+  "<optional>"
+  "<string>"
+  "<vector>")
 
 # fettle_library(NAME sources... LINK libraries...)
 function(fettle_library name)
