@@ -7,6 +7,10 @@
  *===-----------------------------------------------------------------------*/
 #include "codegen/artifact/runtime/model_program.h"
 
+/* Waking other threads takes some microseconds; a step of less work than this (multiply-adds plus bytes) is faster
+ * without them. */
+#define FETTLE_WORK_WORTH_SHARING 65536
+
 static int32_t check(const fettle_context *context, const void *const *inputs, void *const *outputs) {
   if (!context || (!context->arena && fettle_program.arena_bytes) ||
       (!context->weights && fettle_program.weights_bytes))
@@ -46,7 +50,7 @@ int32_t fettle_run_steps(const fettle_context *context, const void *const *input
         base = (char *)outputs[argument->index];
       pointers[k] = base + argument->offset;
     }
-    if (context->parallel_for && step->tiles > 1)
+    if (context->parallel_for && step->tiles > 1 && step->macs + step->bytes >= FETTLE_WORK_WORTH_SHARING)
       context->parallel_for(context->parallel_context, step->kernel, pointers, step->tiles);
     else
       step->kernel(pointers, 0, step->tiles);

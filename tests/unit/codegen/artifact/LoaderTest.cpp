@@ -146,7 +146,7 @@ TEST_F(LoaderTest, AllocatesNothingAfterTheFirstCall) {
     void *outputs[] = {output.mutableBytes().data()};
     ASSERT_EQ(messageOf(model->run(inputs, outputs)), "");
     size_t before = mallinfo2().uordblks;
-    for (int call = 0; call < 100; ++call)
+    for (int call = 0; call < 20; ++call)
       ASSERT_FALSE(bool(model->run(inputs, outputs)));
     EXPECT_EQ(mallinfo2().uordblks, before) << threads << " threads";
   }
@@ -160,6 +160,32 @@ TEST_F(LoaderTest, RunsStepByStep) {
                                       [&](int32_t step) { seen.push_back(step); })),
             "");
   EXPECT_EQ(seen, (std::vector<int32_t>{0, 1}));
+  EXPECT_TRUE(isRight(output, 1));
+}
+
+TEST_F(LoaderTest, SmallStepsAreNotShared) {
+  CompiledModel small = makeTinyModel(context);
+  small.steps[0].bytes = 1000;
+  ArtifactOptions options;
+  options.name = "tiny";
+  ASSERT_EQ(messageOf(writeArtifact(folder, small, options)), "");
+  std::unique_ptr<LoadedModel> loaded = open();
+  std::string weights = readFile(folder + "/tiny.weights");
+  int calls = 0;
+  llvm::OwningArrayRef<char> memory(loaded->descriptor().arena_bytes + weights.size() + 256);
+  auto *arena = reinterpret_cast<char *>(llvm::alignAddr(memory.data(), llvm::Align(64)));
+  char *aligned = arena + loaded->descriptor().arena_bytes;
+  std::copy(weights.begin(), weights.end(), aligned);
+  fettle_context call{aligned, arena, nullptr, &calls};
+  call.parallel_for = [](void *context, fettle_task task, void *taskContext, int64_t count) {
+    ++*static_cast<int *>(context);
+    task(taskContext, 0, count);
+  };
+  HostTensor input = sample(1), output(input.type());
+  const void *inputs[] = {input.bytes().data()};
+  void *outputs[] = {output.mutableBytes().data()};
+  ASSERT_EQ(loaded->descriptor().run(&call, inputs, outputs), FETTLE_OK);
+  EXPECT_EQ(calls, 1);
   EXPECT_TRUE(isRight(output, 1));
 }
 

@@ -40,6 +40,14 @@ done:
   ret void
 })";
 
+std::string compileText(const char *text, const CpuTarget &target) {
+  llvm::LLVMContext context;
+  llvm::SMDiagnostic diagnostic;
+  std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(text, diagnostic, context);
+  EXPECT_TRUE(module) << diagnostic.getMessage().str();
+  return llvm::cantFail(emitObject(*module, target));
+}
+
 CompiledModel makeTinyModel(mlir::MLIRContext &context, llvm::StringRef targetName) {
   CompiledModel model;
   model.target = llvm::cantFail(parseCpuTarget(targetName));
@@ -48,17 +56,14 @@ CompiledModel makeTinyModel(mlir::MLIRContext &context, llvm::StringRef targetNa
   model.outputs = {{"y:0", type}};
   model.kernels = {{"kernel_0", "map"}};
 
-  llvm::LLVMContext llvmContext;
-  llvm::SMDiagnostic diagnostic;
-  std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(kernelText, diagnostic, llvmContext);
-  EXPECT_TRUE(module) << diagnostic.getMessage().str();
-  model.objects = {llvm::cantFail(emitObject(*module, model.target))};
+  model.objects = {compileText(kernelText, model.target)};
 
   using Space = BufferReference;
   int64_t bytes = tinyElements * sizeof(float);
+  int64_t work = 1 << 20; // enough to be shared among threads
   model.steps = {
-      {"Mul_0", 0, 4, {{Space::Input, 0, 0}, {Space::Weights, 0, 64}, {Space::Arena, 0, 128}}, tinyElements, 3 * bytes},
-      {"Mul_1", 0, 4, {{Space::Arena, 0, 128}, {Space::Weights, 0, 64}, {Space::Output, 0, 0}}, tinyElements, 3 * bytes}};
+      {"Mul_0", 0, 4, {{Space::Input, 0, 0}, {Space::Weights, 0, 64}, {Space::Arena, 0, 128}}, tinyElements, work},
+      {"Mul_1", 0, 4, {{Space::Arena, 0, 128}, {Space::Weights, 0, 64}, {Space::Output, 0, 0}}, tinyElements, work}};
   model.weights = {{64, bytes, [] {
                       std::vector<char> data(tinyElements * sizeof(float));
                       for (int64_t i = 0; i < tinyElements; ++i) {

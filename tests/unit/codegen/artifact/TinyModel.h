@@ -15,6 +15,9 @@ constexpr int64_t tinyElements = 256;
 CompiledModel makeTinyModel(mlir::MLIRContext &context, llvm::StringRef target = "cpu:x86-64-v2");
 inline float tinyWeight(int64_t i) { return float(i) / 4; }
 
+/// Compiles a module of LLVM assembly to an object.
+std::string compileText(const char *text, const CpuTarget &target);
+
 /// A folder that is removed at the end of a test.
 struct ScratchFolder {
   ScratchFolder();
