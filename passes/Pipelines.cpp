@@ -38,6 +38,7 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
     function.addPass(createCSEPass());
     function.addPass(createRaiseLayerNormPass());
     function.addPass(createRaiseActivationPass());
+    function.addPass(createRaiseAttentionPass());
     function.addPass(createFoldConstantsPass());
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());

@@ -78,4 +78,23 @@ def RaiseActivationPass : Pass<"raise-activation", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::fettle::nn::NnDialect"];
 }
 
+def RaiseAttentionPass : Pass<"raise-attention", "::mlir::func::FuncOp"> {
+  let summary = "finds attention in the products, masks and softmax that exporters make of it";
+  let description = [{
+    Scales before and behind the first product, additive and selecting masks (causal ones become an attribute),
+    softcaps, grouped heads with repeated keys and values. Expects `simplify` to have run.
+
+    ```mlir
+    // before
+    %0 = nn.matmul %q, %k {transpose_rhs} : (tensor<1x8x65x16xf32>, tensor<1x8x65x16xf32>) -> tensor<1x8x65x65xf32>
+    %1 = nn.binary mul %0, %quarter : (tensor<1x8x65x65xf32>, tensor<f32>) -> tensor<1x8x65x65xf32>
+    %2 = nn.softmax %1 {axis = 3} : (tensor<1x8x65x65xf32>) -> tensor<1x8x65x65xf32>
+    %3 = nn.matmul %2, %v : (tensor<1x8x65x65xf32>, tensor<1x8x65x16xf32>) -> tensor<1x8x65x16xf32>
+    // after
+    %3 = nn.attention %q, %k, %v {scale = 0.25} : (...) -> tensor<1x8x65x16xf32>
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+}
+
 #endif
