@@ -26,16 +26,16 @@ mlir::Value emitExpMinusOne(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 mlir::Value emitLog(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 /// log(1 + x) without cancellation: 3 | 3.
 mlir::Value emitLogOnePlus(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
-/// 4 | 4.
+/// 5 | 4.
 mlir::Value emitTanh(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
-/// 4 | 4.
+/// 6 | 4.
 mlir::Value emitErf(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 /// 1 / (1 + exp(-x)): 3 | 3; below 1e-38 flushed to 0.
 mlir::Value emitSigmoid(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 /// log(1 + exp(x)): 4 | 4.
 mlir::Value emitSoftplus(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 
-/// 1 for |x| < 1e8 | 2 for |x| < 1e6, both measured against max(|result|, 2^-20).
+/// 1 for |x| < 1e6 | 3 for |x| < 1e6, both measured against max(|result|, 2^-20).
 mlir::Value emitSin(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 mlir::Value emitCos(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 mlir::Value emitTan(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
