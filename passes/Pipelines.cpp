@@ -30,7 +30,6 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
   OpPassManager &function = passManager.nest<func::FuncOp>();
   switch (phase) {
   case Phase::Import:
-  case Phase::Layout:
     return;
   case Phase::Normalize:
     function.addPass(createFoldConstantsPass());
@@ -46,6 +45,12 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
   case Phase::Fuse:
     function.addPass(createFoldBatchNormPass());
     function.addPass(createFoldAffinePass());
+    function.addPass(createFoldConstantsPass());
+    function.addPass(createSimplifyPass());
+    function.addPass(createCSEPass());
+    return;
+  case Phase::Layout:
+    function.addPass(createConvertLayoutPass());
     function.addPass(createFoldConstantsPass());
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());

@@ -41,6 +41,26 @@ def FoldAffinePass : Pass<"fold-affine", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::fettle::nn::NnDialect"];
 }
 
+def ConvertLayoutPass : Pass<"convert-layout", "::mlir::func::FuncOp"> {
+  let summary = "makes spatial ops channels-last and cancels the transposes between them";
+  let description = [{
+    Convolutions, transposed convolutions and pooling; transposes sink through what is between them. Results of the
+    function keep their layout.
+
+    ```mlir
+    // before
+    %0 = nn.conv %x, %w {...} : (tensor<1x3x8x8xf32>, tensor<4x3x1x1xf32>) -> tensor<1x4x8x8xf32>
+    %1 = nn.unary relu %0 : (tensor<1x4x8x8xf32>) -> tensor<1x4x8x8xf32>
+    // after
+    %t = nn.transpose %x {perm = array<i64: 0, 2, 3, 1>} : (tensor<1x3x8x8xf32>) -> tensor<1x8x8x3xf32>
+    %0 = nn.conv %t, %w {channels_last, ...} : (tensor<1x8x8x3xf32>, tensor<4x3x1x1xf32>) -> tensor<1x8x8x4xf32>
+    %r = nn.unary relu %0 : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
+    %1 = nn.transpose %r {perm = array<i64: 0, 3, 1, 2>} : (tensor<1x8x8x4xf32>) -> tensor<1x4x8x8xf32>
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+}
+
 def FormKernelsPass : Pass<"form-kernels", "::mlir::func::FuncOp"> {
   let summary = "groups the ops of a function into nn.kernel ops";
   let description = [{
