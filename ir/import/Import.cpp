@@ -79,10 +79,12 @@ ImportResult importModel(MLIRContext &context, StringRef path, const Bindings &b
       builder, unknown, DenseElementsAttr::get(RankedTensorType::get({}, builder.getF32Type()), 0.0f));
 
   GraphImporter importer(builder, model, poison, result.problems);
-  if (int64_t opset = model.opsets.lookup(""); opset > newestOpset)
+  if (int64_t opset = model.opsets.lookup(""); opset > newestOpset) {
     importer.report({"", "", opset, "the model uses opset " + std::to_string(opset) + "; the newest known is " +
                                         std::to_string(newestOpset),
                      "export or convert it to opset " + std::to_string(newestOpset) + " or older"});
+    model.opsets[""] = newestOpset; // what else is wrong is worth knowing too
+  }
   Scope scope;
   scope.opsets = &model.opsets;
   for (BoundInput &input : bindInputs(&context, model.graph, bindings, importer)) {

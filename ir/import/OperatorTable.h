@@ -13,7 +13,7 @@
 namespace fettle {
 
 /// Operators unchanged up to now are valid to here.
-constexpr int64_t newestOpset = 25;
+constexpr int64_t newestOpset = 28;
 constexpr int64_t newestMicrosoftOpset = 1;
 constexpr int64_t newestMachineLearningOpset = 5;
 constexpr const char *microsoftDomain = "com.microsoft";

@@ -28,7 +28,7 @@ static Value emitScores(NodeImporter &node, const AttentionParts &parts, int64_t
     return scores;
   Value mask = parts.mask ? additiveMask(node, parts.mask, elementOf(query)) : Value();
   if (parts.causal) {
-    Value triangle = causalMask(node, s, t, parts.causalOffset, elementOf(query));
+    Value triangle = windowMask(node, s, t, parts.causalOffset, std::nullopt, 0, elementOf(query));
     mask = mask ? node.add(mask, triangle) : triangle;
   }
   if (parts.softcap > 0)
@@ -40,13 +40,25 @@ static Value emitScores(NodeImporter &node, const AttentionParts &parts, int64_t
   return mode == 3 ? node.softmax(scores, 3) : scores;
 }
 
-/// -inf for the keys behind each sample's length: [n, 1, 1, t].
-static Value paddingMask(NodeImporter &node, Value lengths, int64_t t, Type element) {
-  std::vector<int64_t> positions(t);
-  for (int64_t j = 0; j < t; ++j)
-    positions[j] = j;
+/// 0 ... count - 1 along `axis` of four.
+static Value positions(NodeImporter &node, int64_t count, size_t axis) {
+  std::vector<int64_t> values(count), shape(4, 1);
+  for (int64_t i = 0; i < count; ++i)
+    values[i] = i;
+  shape[axis] = count;
+  return node.integers(values, shape);
+}
+
+/// -inf for the keys behind each sample's length [n] and, if causal, behind the query, the last of which stands at the
+/// sample's last key: [n, 1, 1 or s, t].
+static Value paddingMask(NodeImporter &node, Value lengths, int64_t s, int64_t t, bool causal, Type element) {
   Value limits = node.reshape(node.cast(lengths, node.i64()), {dimOf(lengths, 0), 1, 1, 1});
-  Value seen = node.compare(nn::CompareKind::lt, node.integers(positions, {1, 1, 1, t}), limits);
+  Value keys = positions(node, t, 3);
+  Value seen = node.compare(nn::CompareKind::lt, keys, limits);
+  if (causal) {
+    Value last = node.add(positions(node, s, 2), node.sub(limits, node.scalar(double(s), node.i64())));
+    seen = node.binary(nn::BinaryKind::logical_and, seen, node.compare(nn::CompareKind::le, keys, last));
+  }
   return additiveMask(node, seen, element);
 }
 
@@ -61,8 +73,6 @@ static void importAttention(NodeImporter &node) {
     parts.key = splitHeads(node, parts.key, node.integer("kv_num_heads", 0));
     parts.value = splitHeads(node, parts.value, node.integer("kv_num_heads", 0));
   }
-  if (node.integer("left_window_size", -1) >= 0 || node.integer("right_window_size", -1) >= 0)
-    return node.fail("sliding windows are not supported");
   if (Value past = node.optionalInput(4)) {
     parts.key = node.concat({past, parts.key}, 2);
     parts.value = node.concat({node.input(5), parts.value}, 2);
@@ -84,12 +94,20 @@ static void importAttention(NodeImporter &node) {
     }
     parts.mask = mask;
   }
+  auto addMask = [&](Value mask) {
+    parts.mask = parts.mask ? node.add(additiveMask(node, parts.mask, element), mask) : mask;
+  };
+  int64_t s = dimOf(parts.query, 2), left = node.integer("left_window_size", -1);
+  int64_t right = node.integer("right_window_size", -1);
   if (Value lengths = node.optionalInput(6)) {
-    if (parts.causal)
-      return node.fail("is_causal together with nonpad_kv_seqlen is not supported",
-                       "give the causal mask as attn_mask");
-    Value padding = paddingMask(node, lengths, t, element);
-    parts.mask = parts.mask ? node.add(additiveMask(node, parts.mask, element), padding) : padding;
+    if (left >= 0 || right >= 0)
+      return node.fail("a sliding window together with nonpad_kv_seqlen is not supported",
+                       "give the window as attn_mask");
+    addMask(paddingMask(node, lengths, s, t, parts.causal, element));
+    parts.causal = false;
+  } else if (left >= 0 || right >= 0) {
+    auto bound = [](int64_t size) { return size >= 0 ? std::make_optional(size) : std::nullopt; };
+    addMask(windowMask(node, s, t, parts.causalOffset, bound(left), bound(right), element));
   }
   Value result = emitAttention(node, parts);
   node.setOutput(0, joined ? joinHeads(node, result) : result);
@@ -125,7 +143,7 @@ static void importRotaryEmbedding(NodeImporter &node) {
 
 ArrayRef<OperatorEntry> attentionOperators() {
   static const OperatorEntry table[] = {
-      {"", "Attention", 23, newestOpset, importAttention, "no sliding windows"},
+      {"", "Attention", 23, newestOpset, importAttention, ""},
       {"", "RotaryEmbedding", 23, newestOpset, importRotaryEmbedding, ""},
   };
   return table;

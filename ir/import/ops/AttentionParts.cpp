@@ -15,16 +15,18 @@ Value additiveMask(NodeImporter &node, Value mask, Type element) {
   return node.select(mask, node.scalar(0, element), hidden);
 }
 
-Value causalMask(NodeImporter &node, int64_t s, int64_t t, int64_t offset, Type element) {
+Value windowMask(NodeImporter &node, int64_t s, int64_t t, int64_t offset, std::optional<int64_t> left,
+                 std::optional<int64_t> right, Type element) {
   if (s * t > int64_t(1) << 28) {
-    node.fail("a causal mask of " + Twine(s) + " by " + Twine(t) + " is too large");
+    node.fail("a mask of " + Twine(s) + " by " + Twine(t) + " is too large");
     return node.scalar(0, element);
   }
   HostTensor mask(RankedTensorType::get({s, t}, element));
   for (int64_t i = 0; i < s; ++i)
-    for (int64_t j = std::max<int64_t>(i + offset + 1, 0); j < t; ++j)
-      mask.setDouble(i * t + j, -std::numeric_limits<double>::infinity());
-  return node.constant(mask, "causal_mask");
+    for (int64_t j = 0; j < t; ++j)
+      if ((left && i + offset - j > *left) || (right && j - i - offset > *right))
+        mask.setDouble(i * t + j, -std::numeric_limits<double>::infinity());
+  return node.constant(mask, "window_mask");
 }
 
 Value emitAttention(NodeImporter &node, AttentionParts parts) {
@@ -35,7 +37,7 @@ Value emitAttention(NodeImporter &node, AttentionParts parts) {
   Value mask = parts.mask ? additiveMask(node, parts.mask, element) : Value();
   bool aligned = parts.causalOffset == t - s;
   if (parts.causal && !aligned) {
-    Value triangle = causalMask(node, s, t, parts.causalOffset, element);
+    Value triangle = windowMask(node, s, t, parts.causalOffset, std::nullopt, 0, element);
     mask = mask ? node.add(mask, triangle) : triangle;
   }
   double scale = parts.scale != 0 ? parts.scale : 1 / std::sqrt(double(dimOf(parts.query, 3)));

@@ -20,8 +20,10 @@ struct AttentionParts {
 mlir::Value emitAttention(NodeImporter &node, AttentionParts parts);
 /// -inf where a boolean mask is false, else 0; other masks as they are.
 mlir::Value additiveMask(NodeImporter &node, mlir::Value mask, mlir::Type element);
-/// 0 where query i of s may see key j of t (j <= i + offset), else -inf: [s, t].
-mlir::Value causalMask(NodeImporter &node, int64_t s, int64_t t, int64_t offset, mlir::Type element);
+/// 0 where query i of s, which stands at position p = i + offset, sees key j of t: p - left <= j <= p + right, with
+/// nothing for no bound; -inf elsewhere. [s, t].
+mlir::Value windowMask(NodeImporter &node, int64_t s, int64_t t, int64_t offset, std::optional<int64_t> left,
+                       std::optional<int64_t> right, mlir::Type element);
 
 /// [n, s, heads * d] as [n, heads, s, d], and back.
 mlir::Value splitHeads(NodeImporter &node, mlir::Value hidden, int64_t heads);

@@ -47,6 +47,9 @@ static void importShrink(NodeImporter &node) {
 static void importSwish(NodeImporter &node) {
   node.setOutput(node.unary(UnaryKind::silu, node.input(0), node.real("alpha", 1.0)));
 }
+static void importSwiGlu(NodeImporter &node) {
+  node.setOutput(node.mul(node.unary(UnaryKind::silu, node.input(0), node.real("alpha", 1.0)), node.input(1)));
+}
 static void importGelu(NodeImporter &node) {
   std::string approximation = node.text("approximate", "none");
   if (approximation != "none" && approximation != "tanh")
@@ -99,7 +102,7 @@ static void importMean(NodeImporter &node) {
 static void importMod(NodeImporter &node) {
   Value lhs = node.input(0);
   bool fmod = node.integer("fmod", 0) != 0;
-  if (!fmod && isFloat(lhs))
+  if (!fmod && isFloat(lhs) && node.opset < 28)
     return node.fail("needs fmod = 1 for floating-point operands");
   node.setOutput(node.binary(fmod ? BinaryKind::fmod : BinaryKind::mod, lhs, node.input(1)));
 }
@@ -232,6 +235,7 @@ ArrayRef<OperatorEntry> elementwiseOperators() {
       {"", "Sqrt", 1, newestOpset, importUnary<UnaryKind::sqrt>, ""},
       {"", "Sub", 1, newestOpset, importBinary<BinaryKind::sub>, ""},
       {"", "Sum", 1, newestOpset, importVariadic<BinaryKind::add>, ""},
+      {"", "SwiGLU", 28, newestOpset, importSwiGlu, ""},
       {"", "Swish", 24, newestOpset, importSwish, ""},
       {"", "Tan", 7, newestOpset, importUnary<UnaryKind::tan>, ""},
       {"", "Tanh", 1, newestOpset, importUnary<UnaryKind::tanh>, ""},

@@ -323,7 +323,8 @@ static void importSpaceToDepth(NodeImporter &node) {
     return node.fail("blocks of " + Twine(block) + " do not fit an input of shape " + formatShape(shapeOf(input)));
   int64_t n = dimOf(input, 0), c = dimOf(input, 1), h = dimOf(input, 2) / block, w = dimOf(input, 3) / block;
   Value parts = node.reshape(input, {n, c, h, block, w, block});
-  Value moved = node.transpose(parts, {0, 3, 5, 1, 2, 4});
+  bool columnsFirst = node.text("mode", "DCR") == "CRD";
+  Value moved = columnsFirst ? node.transpose(parts, {0, 1, 3, 5, 2, 4}) : node.transpose(parts, {0, 3, 5, 1, 2, 4});
   node.setOutput(node.reshape(moved, {n, c * block * block, h, w}));
 }
 
