@@ -142,7 +142,7 @@ FailureOr<FusedExpression> FusedExpression::getAtRoot(Value value, Value rootRes
   for (const Node &node : expression->nodes) {
     if (node.kind != Node::Root)
       continue;
-    if (node.value.getType() != rootResult.getType() || (rootPath && *rootPath != ArrayRef<Operation *>(node.path)))
+    if (node.value != rootResult || (rootPath && *rootPath != ArrayRef<Operation *>(node.path)))
       return failure();
     rootPath = node.path;
   }

@@ -41,7 +41,7 @@ public:
 
   /// The same value over positions of `rootResult`, from which it is made by pointwise ops, transposes and
   /// reshapes. Fails where a broadcast or slice stands between, where the root's result is needed at two
-  /// positions, and where `value` does not depend on it.
+  /// positions, where another result of the root is needed, and where `value` does not depend on the root.
   static mlir::FailureOr<FusedExpression> getAtRoot(mlir::Value value, mlir::Value rootResult);
 
   llvm::ArrayRef<int64_t> shape() const { return resultView.shape; }

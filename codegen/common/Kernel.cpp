@@ -20,7 +20,13 @@ Type computeType(Type element) {
   return element;
 }
 
-MemRefType bufferType(RankedTensorType type) { return MemRefType::get(type.getShape(), storageType(type.getElementType())); }
+MemRefType bufferType(RankedTensorType type) {
+  // An argument without elements cannot become a bare pointer: it gets extents of 1, and is never touched.
+  SmallVector<int64_t> shape(type.getShape());
+  for (int64_t &extent : shape)
+    extent = std::max<int64_t>(1, extent);
+  return MemRefType::get(shape, storageType(type.getElementType()));
+}
 
 KernelFrame::KernelFrame(nn::KernelOp kernel, OpBuilder &moduleBuilder, ArrayRef<MemRefType> packedTypes)
     : b(kernel.getLoc(), moduleBuilder.getContext()), numInputs(kernel.getInputs().size()) {

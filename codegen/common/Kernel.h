@@ -27,7 +27,7 @@ namespace fettle::codegen {
 mlir::Type storageType(mlir::Type element);
 /// How an element type is computed with: f16 and bf16 as f32, ui8 as i8, i1 as i1.
 mlir::Type computeType(mlir::Type element);
-/// Contiguous memref of the storage type.
+/// Contiguous memref of the storage type; axes of extent 0 become 1.
 mlir::MemRefType bufferType(mlir::RankedTensorType type);
 
 /// A constant operand whose bytes the builder wants in another order. The driver

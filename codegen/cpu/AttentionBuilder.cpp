@@ -25,7 +25,7 @@
 #include "codegen/cpu/AttentionShape.h"
 #include "codegen/cpu/KernelBuilders.h"
 #include "codegen/cpu/LoopEmitter.h"
-#include "codegen/cpu/RegisterTile.h"
+#include "codegen/cpu/TiledProduct.h"
 #include "codegen/cpu/TransposeLanes.h"
 
 using namespace mlir;
@@ -239,31 +239,9 @@ void AttentionEmitter::packQueries(Value firstRow) {
 
 void AttentionEmitter::emitProduct(Value lhs, int64_t lhsRowStride, Value rhs, int64_t rhsStepStride, int64_t firstColumn, int64_t vectors, int64_t steps,
                                    llvm::function_ref<Value(Value, Value)> start, llvm::function_ref<void(Value, Value, Value)> finish) {
-  Type f32 = b().getF32Type();
-  int64_t rows = shape.rowBlock;
-  TileShape best = chooseTile(target, rows, vectors);
-  auto tile = [&](Value row, Value column, TileShape size) {
-    RegisterTile registers{size, lanes(), size.vectors * lanes(), f32, target.hasFma, f32, f32, lhs, rhs, /*rhsIsPacked=*/true};
-    RegisterTile::Accumulators sums;
-    for (int64_t i = 0; i < size.rows; ++i)
-      for (int64_t j = 0; j < size.vectors; ++j)
-        sums.push_back(start(addIndex(b(), row, i), addIndex(b(), column, j * lanes())));
-    sums = registers.emitSteps(b(), sums, steps, mulIndex(b(), row, lhsRowStride), lhsRowStride, 1, column, rhsStepStride, {});
-    for (int64_t i = 0; i < size.rows; ++i)
-      for (int64_t j = 0; j < size.vectors; ++j)
-        finish(addIndex(b(), row, i), addIndex(b(), column, j * lanes()), sums[i * size.vectors + j]);
-  };
-  // A panel of columns stays in the first-level cache for all rows.
-  auto panel = [&](Value column, int64_t width) {
-    int64_t whole = rows / best.rows * best.rows;
-    emitFor(b(), 0, whole, best.rows, [&](Value row) { tile(row, column, {best.rows, width}); });
-    if (whole < rows)
-      tile(indexConstant(b(), whole), column, {rows - whole, width});
-  };
-  int64_t rest = vectors % best.vectors, end = firstColumn + (vectors - rest) * lanes();
-  emitFor(b(), firstColumn, end, best.vectors * lanes(), [&](Value column) { panel(column, best.vectors); });
-  if (rest != 0)
-    panel(indexConstant(b(), end), rest);
+  TiledProduct product{lhs, indexConstant(b(), 0), lhsRowStride, 1, rhs, 1, rhsStepStride, shape.rowBlock, firstColumn, vectors, steps, lanes(),
+                       chooseTile(target, shape.rowBlock, vectors)};
+  product.emit(b(), target, start, finish);
 }
 
 // Two passes over each row of scores: their final values and maximum, then the

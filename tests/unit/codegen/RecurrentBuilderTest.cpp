@@ -1,0 +1,132 @@
+//===- RecurrentBuilderTest.cpp - LSTM, GRU and simple recurrent layers ---===//
+
+#include "tests/unit/codegen/RunKernel.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "gtest/gtest.h"
+
+using namespace fettle;
+using namespace fettle::test;
+
+namespace {
+struct Case {
+  const char *op; ///< lstm, gru, rnn
+  int64_t steps, batch, inputs, hidden;
+  bool bias = false, lengths = false, h0 = false, c0 = false, peephole = false;
+  const char *attributes = "";
+  const char *direction = "forward";
+  bool constantWeights = true;
+  const char *activations = "";
+};
+} // namespace
+
+static std::string text(const Case &c) {
+  llvm::StringRef op = c.op;
+  int64_t gates = op == "lstm" ? 4 : op == "gru" ? 3 : 1;
+  std::string names, types, arguments;
+  auto operand = [&](llvm::StringRef name, std::string type, bool weight = false) {
+    arguments += (arguments.empty() ? "%" : ", %") + name.str() + ": " + type + (weight ? " {test.weight}" : "");
+    names += (names.empty() ? "%" : ", %") + name.str();
+    types += (types.empty() ? "" : ", ") + type;
+  };
+  operand("x", llvm::formatv("tensor<{0}x{1}x{2}xf32>", c.steps, c.batch, c.inputs));
+  operand("w", llvm::formatv("tensor<{0}x{1}xf32>", gates * c.hidden, c.inputs), c.constantWeights);
+  operand("r", llvm::formatv("tensor<{0}x{1}xf32>", gates * c.hidden, c.hidden), c.constantWeights);
+  std::string state = llvm::formatv("tensor<{0}x{1}xf32>", c.batch, c.hidden);
+  if (c.bias)
+    operand("b", llvm::formatv("tensor<{0}xf32>", 2 * gates * c.hidden));
+  if (c.lengths)
+    operand("n", llvm::formatv("tensor<{0}xi32>", c.batch));
+  if (c.h0)
+    operand("h", state);
+  if (c.c0)
+    operand("c", state);
+  if (c.peephole)
+    operand("p", llvm::formatv("tensor<{0}xf32>", 3 * c.hidden));
+  std::string y = llvm::formatv("tensor<{0}x{1}x{2}xf32>", c.steps, c.batch, c.hidden), results = y + ", " + state;
+  std::string segments = llvm::formatv("1, 1, 1, {0}, {1}, {2}", int(c.bias), int(c.lengths), int(c.h0));
+  std::string activations = gates == 4 ? R"("Sigmoid", "Tanh", "Tanh")" : gates == 3 ? R"("Sigmoid", "Tanh")" : R"("Tanh")";
+  if (*c.activations)
+    activations = c.activations;
+  if (gates == 4) {
+    results += ", " + state;
+    segments += llvm::formatv(", {0}, {1}", int(c.c0), int(c.peephole));
+  }
+  return llvm::formatv("func.func @f({0}) -> ({1}) {{\n  %0:{2} = nn.{3} {4} {5} {{activations = [{6}]{7}, operandSegmentSizes = array<i32: {8}>} : ({9}) -> ({1})\n"
+                       "  return {10} : {1}\n}",
+                       arguments, results, gates == 4 ? 3 : 2, op, c.direction, names, activations, c.attributes, segments, types,
+                       gates == 4 ? "%0#0, %0#1, %0#2" : "%0#0, %0#1");
+}
+
+static void expectCase(const Case &c, MatchOptions options = {}) {
+  options.low = -0.6;
+  options.high = c.lengths ? 9 : 0.6; // lengths are drawn from the same range as the values
+  if (c.lengths)
+    options.absolute = options.relative = 1e-3;
+  expectMatchesReference(text(c), codegen::buildRecurrent, options);
+}
+
+TEST(RecurrentBuilder, Shapes) {
+  for (const char *op : {"lstm", "gru", "rnn"})
+    for (auto [steps, batch, inputs, hidden] : {std::array<int64_t, 4>{1, 1, 1, 1}, {3, 1, 4, 5}, {11, 1, 10, 32}, {9, 2, 7, 20}, {4, 5, 6, 16}, {3, 27, 5, 40}})
+      expectCase({op, steps, batch, inputs, hidden, true});
+}
+
+TEST(RecurrentBuilder, Options) {
+  for (const char *op : {"lstm", "gru", "rnn"}) {
+    bool lstm = llvm::StringRef(op) == "lstm";
+    expectCase({op, 5, 2, 3, 18});
+    expectCase({op, 5, 2, 3, 18, true, false, true, lstm});
+    expectCase({op, 5, 2, 3, 18, true, false, true, lstm, false, "", "backward"});
+    expectCase({op, 5, 6, 3, 18, true, false, true, lstm, false, "", "backward"});
+    expectCase({op, 6, 3, 2, 5, true, true});
+    expectCase({op, 6, 5, 2, 5, true, true, false, false, false, "", "backward"});
+    expectCase({op, 5, 2, 3, 18, true, false, false, false, false, ", clip = 0.2 : f64"});
+    expectCase({op, 5, 2, 3, 18, true, false, false, false, false, "", "forward", /*constantWeights=*/false});
+  }
+  expectCase({"gru", 5, 2, 3, 18, true, false, true, false, false, ", linear_before_reset"});
+  expectCase({"gru", 5, 7, 3, 18, true, false, true, false, false, ", linear_before_reset"});
+  expectCase({"lstm", 5, 2, 3, 18, true, false, true, true, true});
+  expectCase({"lstm", 5, 2, 3, 18, true, false, true, true, true, ", input_forget"});
+}
+
+TEST(RecurrentBuilder, Activations) {
+  for (const char *name : {"Relu", "LeakyRelu", "ThresholdedRelu", "HardSigmoid", "Elu", "Softsign", "Softplus", "Sigmoid"}) {
+    std::string quoted = '"' + std::string(name) + '"';
+    Case c{"rnn", 3, 2, 3, 9, true};
+    c.activations = quoted.c_str();
+    expectCase(c);
+  }
+}
+
+TEST(RecurrentBuilder, OtherVectorWidths) {
+  for (const char *target : {"cpu:x86-64-v2", "cpu:x86-64-v3"}) {
+    MatchOptions options;
+    options.target = target;
+    expectCase({"lstm", 3, 2, 3, 10, true}, options);
+    expectCase({"gru", 3, 6, 3, 10, true}, options);
+  }
+}
+
+// Batch-first input and output: transposes vanish into strides.
+TEST(RecurrentBuilder, BatchFirst) {
+  expectMatchesReference(R"(
+    func.func @f(%x: tensor<3x5x4xf32>, %w: tensor<24x4xf32> {test.weight}, %r: tensor<24x6xf32> {nn.weight}) -> tensor<3x5x6xf32> {
+      %t = nn.transpose %x {perm = array<i64: 1, 0, 2>} : (tensor<3x5x4xf32>) -> tensor<5x3x4xf32>
+      %y, %h, %c = nn.lstm forward %t, %w, %r {activations = ["Sigmoid", "Tanh", "Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0>} : (tensor<5x3x4xf32>, tensor<24x4xf32>, tensor<24x6xf32>) -> (tensor<5x3x6xf32>, tensor<3x6xf32>, tensor<3x6xf32>)
+      %o = nn.transpose %y {perm = array<i64: 1, 0, 2>} : (tensor<5x3x6xf32>) -> tensor<3x5x6xf32>
+      return %o : tensor<3x5x6xf32>
+    })", codegen::buildRecurrent);
+}
+
+TEST(RecurrentBuilder, DISABLED_Speed) {
+  for (Case c : {Case{"lstm", 100, 1, 128, 128, true}, Case{"lstm", 100, 16, 256, 256, true}, Case{"gru", 100, 1, 256, 256, true}, Case{"lstm", 50, 1, 512, 512, true}}) {
+    KernelRun kernel(text(c), codegen::buildRecurrent);
+    llvm::SmallVector<HostTensor> operands;
+    for (mlir::RankedTensorType type : kernel.inputTypes())
+      operands.push_back(randomTensor(type, 1, -0.1, 0.1));
+    double seconds = kernel.measure(operands);
+    int64_t gates = llvm::StringRef(c.op) == "lstm" ? 4 : 3;
+    double operations = 2.0 * c.steps * c.batch * gates * c.hidden * (c.inputs + c.hidden);
+    llvm::outs() << llvm::formatv("{0} t={1} n={2} h={3}: {4:F0} us, {5:F0} GFLOP/s\n", c.op, c.steps, c.batch, c.hidden, seconds * 1e6, operations / seconds * 1e-9);
+  }
+}
