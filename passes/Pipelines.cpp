@@ -52,6 +52,8 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
   case Phase::Layout:
     function.addPass(createConvertLayoutPass());
     function.addPass(createFoldConstantsPass());
+    // Steps that a transpose kept from their contraction.
+    function.addPass(createFoldAffinePass());
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());
     return;

@@ -133,6 +133,12 @@ static bool hasPadding(Operation *contraction) {
   return !isa<MatMulOp>(contraction); // border positions of a transposed convolution see fewer inputs
 }
 
+/// True if the use is the left operand of a contraction with constant weights: of a step that is read so alone, nothing is
+/// left once each reader has taken it in.
+static bool isContractionInput(OpOperand &use) {
+  return use.getOperandNumber() == 0 && ContractionWeights::get(use.getOwner()).has_value();
+}
+
 /// A step before a contraction.
 struct FoldStepBefore : RewritePattern {
   explicit FoldStepBefore(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
@@ -142,8 +148,8 @@ struct FoldStepBefore : RewritePattern {
       return rewriter.notifyMatchFailure(op, "not a contraction with constant weights");
     std::optional<AffineStep> step = matchStep(op->getOperand(0).getDefiningOp());
     auto matmul = dyn_cast<MatMulOp>(op);
-    if (!step || !op->getOperand(0).hasOneUse())
-      return rewriter.notifyMatchFailure(op, "input is not a product or sum with a constant for it alone");
+    if (!step || !llvm::all_of(op->getOperand(0).getUses(), isContractionInput))
+      return rewriter.notifyMatchFailure(op, "input is not a product or sum with a constant for contractions alone");
     auto values = channelValues(step->constant, matmul && matmul.getTransposeLhs() ? 2 : weights->channelFromBack(), weights->inputs());
     if (!values)
       return rewriter.notifyMatchFailure(op, "the constant varies along more than the channels");

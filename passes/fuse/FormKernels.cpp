@@ -62,13 +62,24 @@ static void separateResults(Block &block) {
   }
 }
 
+/// The ops of `cluster` that its last op needs. A copy whose original has become a kernel of its own is no longer read: its readers take
+/// that kernel's result.
+static SmallVector<Operation *> findNeededOps(const KernelCluster &cluster) {
+  llvm::SmallSetVector<Operation *, 8> needed;
+  for (Operation *op : llvm::reverse(cluster.ops))
+    if (op == cluster.ops.back() || llvm::any_of(op->getUsers(), [&](Operation *user) { return needed.contains(user); }))
+      needed.insert(op);
+  return llvm::to_vector(llvm::reverse(needed));
+}
+
 /// Moves the ops of `cluster` into a kernel that stands where its last op stood.
 static void buildKernel(const KernelCluster &cluster) {
+  SmallVector<Operation *> ops = findNeededOps(cluster);
   SetVector<Value> inputs;
   SmallVector<ConstantOp> immediates;
-  SmallPtrSet<Operation *, 8> members(cluster.ops.begin(), cluster.ops.end());
+  SmallPtrSet<Operation *, 8> members(ops.begin(), ops.end());
   SmallVector<Location> locations;
-  for (Operation *op : cluster.ops) {
+  for (Operation *op : ops) {
     locations.push_back(op->getLoc());
     for (Value operand : op->getOperands()) {
       auto constant = operand.getDefiningOp<ConstantOp>();
@@ -81,7 +92,7 @@ static void buildKernel(const KernelCluster &cluster) {
     }
   }
 
-  Operation *last = cluster.ops.back();
+  Operation *last = ops.back();
   OpBuilder builder(last);
   Location location = fuseLocations(last->getContext(), locations);
   auto kernel = KernelOp::create(builder, location, last->getResultTypes(), inputs.getArrayRef());
@@ -92,7 +103,7 @@ static void buildKernel(const KernelCluster &cluster) {
     computed.map(input, body->addArgument(input.getType(), input.getLoc()));
   for (ConstantOp immediate : immediates)
     constants.map(immediate.getOutput(), cast<ConstantOp>(builder.clone(*immediate)).getOutput());
-  for (Operation *op : cluster.ops) {
+  for (Operation *op : ops) {
     Operation *copy = builder.clone(*op, computed);
     if (op == cluster.root)
       continue;

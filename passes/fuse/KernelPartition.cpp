@@ -83,7 +83,11 @@ void KernelPartition::growRoot(Operation *root) {
     growPrologue(members, root);
   if (kind != FusionClass::Whole)
     growEpilogue(members, root);
-  assigned.insert(members.begin(), members.end());
+  if (isa<AttentionOp>(root)) {
+    growViewsBefore(members, root);
+    growTransposeBehind(members, root);
+  }
+  assignOwned(members);
   close(members, root);
 }
 
@@ -141,6 +145,42 @@ void KernelPartition::growPrologue(Members &members, Operation *root) {
   }
 }
 
+/// An attention reads its operands through any strides, so slices, transposes and splitting reshapes before it need
+/// not be carried out. They are copied into the kernel: other readers keep the originals.
+void KernelPartition::growViewsBefore(Members &members, Operation *root) {
+  for (Value operand : root->getOperands()) {
+    SmallVector<Operation *> chain;
+    for (Operation *op = operand.getDefiningOp(); op && isFree(op); op = op->getOperand(0).getDefiningOp()) {
+      auto reshape = dyn_cast<ReshapeOp>(op);
+      if (!isa<SliceOp, TransposeOp, BroadcastOp>(op) && !(reshape && isSplittingReshape(reshape)))
+        break;
+      chain.push_back(op);
+    }
+    // Over a whole buffer a reshape is a view outside the kernel as well.
+    while (!chain.empty() && isa<ReshapeOp>(chain.back()))
+      chain.pop_back();
+    members.insert(chain.begin(), chain.end());
+  }
+}
+
+/// It also writes its result through any strides.
+void KernelPartition::growTransposeBehind(Members &members, Operation *root) {
+  if (!root->hasOneUse())
+    return;
+  Operation *reader = *root->user_begin();
+  if (isa<TransposeOp>(reader) && isFree(reader))
+    members.insert(reader);
+}
+
+/// Assigns those members whose results nobody reads outside; the others are copies.
+void KernelPartition::assignOwned(const Members &members) {
+  SmallVector<Operation *> ops(members.begin(), members.end());
+  llvm::sort(ops, [&](Operation *a, Operation *b) { return position.lookup(a) > position.lookup(b); });
+  for (Operation *op : ops)
+    if (op == ops.front() || llvm::all_of(op->getUsers(), [&](Operation *user) { return members.contains(user) && assigned.contains(user); }))
+      assigned.insert(op);
+}
+
 /// Casts and broadcasts cost no more than the load they stand on.
 static bool isCopiedFreely(Operation *op) { return isa<CastOp, BroadcastOp>(op); }
 
@@ -153,9 +193,10 @@ static bool isViewWorthJoining(ReshapeOp view, const DenseSet<Operation *> &assi
   return kind == FusionClass::Pointwise || kind == FusionClass::Movement;
 }
 
-/// A copy's original may stay, and then reads its operands outside the cluster.
+/// A copy's original may stay, and then reads its operands outside the cluster; a copy of a reader in another cluster
+/// reads them too.
 bool KernelPartition::isReadElsewhere(Operation *op, const Members &members, const Members &copies) const {
-  return llvm::any_of(op->getUsers(), [&](Operation *user) { return !members.contains(user) || copies.contains(user); });
+  return needed.contains(op) || llvm::any_of(op->getUsers(), [&](Operation *user) { return !members.contains(user) || copies.contains(user); });
 }
 
 bool KernelPartition::mayJoinMap(Operation *producer, const Members &members, const Members &copies,

@@ -32,6 +32,9 @@ private:
   void growRoot(mlir::Operation *root);
   void growEpilogue(Members &members, mlir::Operation *root);
   void growPrologue(Members &members, mlir::Operation *root);
+  void growViewsBefore(Members &members, mlir::Operation *root);
+  void growTransposeBehind(Members &members, mlir::Operation *root);
+  void assignOwned(const Members &members);
   void growMap(mlir::Operation *seed);
   bool mayJoinMap(mlir::Operation *producer, const Members &members, const Members &copies,
                   llvm::DenseMap<mlir::Operation *, double> &reads) const;

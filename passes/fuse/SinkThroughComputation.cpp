@@ -26,7 +26,7 @@ static Operation *cloneOn(PatternRewriter &rewriter, Operation *op, ValueRange o
 
 namespace {
 
-/// A pointwise op or concatenation: moves if less data has to be transposed for the other operands than is
+/// A pointwise op or concatenation: moves if far less data has to be transposed for the other operands than is
 /// transposed for these.
 template <typename OpTy> struct SinkThroughOperands : OpRewritePattern<OpTy> {
   using OpRewritePattern<OpTy>::OpRewritePattern;
@@ -45,8 +45,10 @@ template <typename OpTy> struct SinkThroughOperands : OpRewritePattern<OpTy> {
       if (auto other = operand.getDefiningOp<TransposeOp>(); other && other.getPerm() == ArrayRef<int64_t>(perm))
         saved += typeOf(operand).getNumElements();
     }
-    if (spent >= saved)
-      return rewriter.notifyMatchFailure(op, "as much data would have to be transposed for the other operands");
+    // An equal exchange is none: what is gained below is not sure.
+    constexpr int64_t wantedGain = 4;
+    if (spent * wantedGain > saved)
+      return rewriter.notifyMatchFailure(op, "too much data would have to be transposed for the other operands");
     SmallVector<Value> operands;
     for (Value operand : op->getOperands())
       operands.push_back(beforeTranspose(rewriter, operand, perm));

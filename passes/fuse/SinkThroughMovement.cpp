@@ -88,10 +88,11 @@ struct SinkThroughReshape : OpRewritePattern<ReshapeOp> {
     if (!runs)
       return rewriter.notifyMatchFailure(op, "the reshape mixes all axes");
     ArrayRef<int64_t> perm = transpose.getPerm(), source = shapeOf(transpose.getInput());
+    int64_t previous = 0;
     for (Run &run : *runs) {
-      // Axes of extent 1 stand anywhere; the others must be neighbours, up to such axes.
+      // Axes of extent 1 stand anywhere, best where they were; the others must be neighbours, up to such axes.
       int64_t last = -1;
-      run.position = source.size();
+      run.position = run.from < run.fromEnd ? perm[run.from] : previous;
       for (int64_t axis = run.from; axis < run.fromEnd; ++axis) {
         int64_t input = perm[axis];
         if (source[input] == 1)
@@ -102,6 +103,7 @@ struct SinkThroughReshape : OpRewritePattern<ReshapeOp> {
           return rewriter.notifyMatchFailure(op, "axes that the reshape joins stand apart before the transpose");
         last = input;
       }
+      previous = run.position;
     }
     SmallVector<size_t> order = llvm::to_vector(llvm::seq<size_t>(0, runs->size()));
     llvm::sort(order, [&](size_t a, size_t b) { return std::pair((*runs)[a].position, a) < std::pair((*runs)[b].position, b); });
@@ -121,7 +123,7 @@ private:
   /// Input axes [from, fromEnd) hold the same elements as result axes [to, toEnd).
   struct Run {
     int64_t from, fromEnd, to, toEnd;
-    int64_t position = 0; ///< first axis longer than 1 before the transpose
+    int64_t position = 0; ///< first axis longer than 1 (if any) before the transpose
   };
 
   static std::optional<SmallVector<Run>> splitIntoRuns(ArrayRef<int64_t> from, ArrayRef<int64_t> to) {

@@ -100,3 +100,48 @@ func.func @passthrough(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<i64>, tensor
   %1 = nn.reshape %0 : (tensor<4xf32>) -> tensor<2x2xf32>
   return %x, %c, %0, %1 : tensor<4xf32>, tensor<i64>, tensor<4xf32>, tensor<2x2xf32>
 }
+
+// -----
+
+// Attention reads heads out of one packed projection and writes them side by side: nothing is moved before or behind it.
+// CHECK-LABEL: func.func @packed
+// CHECK: %[[P:.*]] = nn.reshape %arg0
+// CHECK-NEXT: %[[A:.*]] = nn.kernel(%{{.*}} = %[[P]]) attributes {kind = "attention"} : (tensor<1x5x3x2x4xf32>) -> tensor<1x5x2x4xf32>
+// CHECK-COUNT-3: nn.slice
+// CHECK: nn.attention
+// CHECK-NEXT: nn.transpose
+// CHECK-NEXT: nn.yield
+// CHECK: nn.reshape %[[A]]
+func.func @packed(%x: tensor<1x5x24xf32>) -> (tensor<1x5x8xf32>) {
+  %0 = nn.reshape %x : (tensor<1x5x24xf32>) -> tensor<1x5x3x2x4xf32>
+  %1 = nn.transpose %0 {perm = array<i64: 2, 0, 3, 1, 4>} : (tensor<1x5x3x2x4xf32>) -> tensor<3x1x2x5x4xf32>
+  %2 = nn.slice %1 {starts = array<i64: 0, 0, 0, 0, 0>, sizes = array<i64: 1, 1, 2, 5, 4>, steps = array<i64: 1, 1, 1, 1, 1>} : (tensor<3x1x2x5x4xf32>) -> tensor<1x1x2x5x4xf32>
+  %3 = nn.slice %1 {starts = array<i64: 1, 0, 0, 0, 0>, sizes = array<i64: 1, 1, 2, 5, 4>, steps = array<i64: 1, 1, 1, 1, 1>} : (tensor<3x1x2x5x4xf32>) -> tensor<1x1x2x5x4xf32>
+  %4 = nn.slice %1 {starts = array<i64: 2, 0, 0, 0, 0>, sizes = array<i64: 1, 1, 2, 5, 4>, steps = array<i64: 1, 1, 1, 1, 1>} : (tensor<3x1x2x5x4xf32>) -> tensor<1x1x2x5x4xf32>
+  %q = nn.reshape %2 : (tensor<1x1x2x5x4xf32>) -> tensor<1x2x5x4xf32>
+  %k = nn.reshape %3 : (tensor<1x1x2x5x4xf32>) -> tensor<1x2x5x4xf32>
+  %v = nn.reshape %4 : (tensor<1x1x2x5x4xf32>) -> tensor<1x2x5x4xf32>
+  %5 = nn.attention %q, %k, %v {scale = 0.5} : (tensor<1x2x5x4xf32>, tensor<1x2x5x4xf32>, tensor<1x2x5x4xf32>) -> tensor<1x2x5x4xf32>
+  %6 = nn.transpose %5 {perm = array<i64: 0, 2, 1, 3>} : (tensor<1x2x5x4xf32>) -> tensor<1x5x2x4xf32>
+  %7 = nn.reshape %6 : (tensor<1x5x2x4xf32>) -> tensor<1x5x8xf32>
+  return %7 : tensor<1x5x8xf32>
+}
+
+// -----
+
+// A transpose that exists anyway is read where it is.
+// CHECK-LABEL: func.func @cache
+// CHECK: %[[C:.*]] = nn.kernel(%{{.*}} = %arg0, %{{.*}} = %arg1) attributes {kind = "map"}
+// CHECK-NEXT: nn.concat
+// CHECK-NEXT: nn.yield
+// CHECK: %[[T:.*]] = nn.kernel(%{{.*}} = %[[C]]) attributes {kind = "map"}
+// CHECK-NEXT: nn.transpose
+// CHECK: %[[A:.*]] = nn.kernel(%{{.*}} = %[[T]]) attributes {kind = "attention"}
+// CHECK-NEXT: nn.attention
+// CHECK: return %[[A]], %[[T]]
+func.func @cache(%past: tensor<1x3x2x4xf32>, %new: tensor<1x1x2x4xf32>) -> (tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>) {
+  %0 = nn.concat %past, %new {axis = 1} : (tensor<1x3x2x4xf32>, tensor<1x1x2x4xf32>) -> tensor<1x4x2x4xf32>
+  %1 = nn.transpose %0 {perm = array<i64: 0, 2, 1, 3>} : (tensor<1x4x2x4xf32>) -> tensor<1x2x4x4xf32>
+  %2 = nn.attention %1, %1, %1 {scale = 0.5} : (tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+  return %2, %1 : tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>
+}
