@@ -100,12 +100,12 @@ static Lanes emitReverseSequence(ElementEmitter &e, nn::ReverseSequenceOp op, El
   int64_t time = op.getTimeAxis(), steps = shapeOf(op.getInput())[time];
   Lanes length = e.scalarElement(op.getLengths(), {index[op.getBatchAxis()]});
   Value count = arith::IndexCastOp::create(b, b.getIndexType(), Value(length));
+  count = arith::MinSIOp::create(b, count, e.space.constant(steps)); // a length beyond the tensor
   Value t = e.space.materialize(index[time]);
   Value last = arith::SubIOp::create(b, count, e.space.constant(1));
   Value mirrored = arith::SubIOp::create(b, last, t);
   Value isInside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, t, count);
   Value chosen = arith::SelectOp::create(b, isInside, mirrored, t);
-  chosen = arith::MinSIOp::create(b, chosen, e.space.constant(steps - 1)); // a length beyond the tensor
   SmallVector<IndexExpr> source(index);
   source[time] = e.space.symbol(chosen, steps);
   return e.element(op.getInput(), source);

@@ -44,7 +44,11 @@ private:
     std::optional<Lanes> weightSum; ///< to divide by, where weights do not add up to 1
   };
 
-  bool isInterpolated(unsigned axis) { return in[axis] != out[axis] || op.getScales()[axis] != 1.0; }
+  bool isInterpolated(unsigned axis) {
+    bool crops = op.getCoordinates() == nn::CoordinateKind::tf_crop_and_resize &&
+                 (op.getRoi()[axis] != 0.0 || op.getRoi()[in.size() + axis] != 1.0);
+    return crops || in[axis] != out[axis] || op.getScales()[axis] != 1.0;
+  }
   Lanes coordinate(unsigned axis);
   std::optional<IndexExpr> wholeFactorNearest(unsigned axis);
   IndexExpr nearest(unsigned axis);

@@ -86,9 +86,9 @@ Ties ConvTransposeOp::getAxisTies() {
 }
 
 Ties AttentionOp::getAxisTies() {
-  Ties ties = {{getQuery(), 0, getOutput(), 0}, {getKey(), 0, getOutput(), 0},   {getValue(), 0, getOutput(), 0},
-               {getQuery(), 1, getOutput(), 1}, {getKey(), 1, getValue(), 1},    {getQuery(), 2, getOutput(), 2},
-               {getKey(), 2, getValue(), 2},    {getQuery(), 3, getKey(), 3},    {getValue(), 3, getOutput(), 3}};
+  Ties ties = {{getQuery(), 0, getOutput(), 0}, {getKey(), 0, getOutput(), 0}, {getValue(), 0, getOutput(), 0},
+               {getQuery(), 1, getOutput(), 1}, {getKey(), 1, getValue(), 1},  {getQuery(), 2, getOutput(), 2},
+               {getKey(), 2, getValue(), 2},    {getQuery(), 3, getKey(), 3},  {getValue(), 3, getOutput(), 3}};
   if (getKey().getType().getDimSize(1) == getQuery().getType().getDimSize(1))
     ties.push_back({getKey(), 1, getQuery(), 1});
   if (Value mask = getMask()) {

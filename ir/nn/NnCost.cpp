@@ -30,7 +30,8 @@ static int64_t saturatingSum(int64_t a, int64_t b) {
 
 int64_t MatMulOp::getMacs() {
   ArrayRef<int64_t> lhs = getLhs().getType().getShape();
-  return saturatingProduct({getOutput().getType().getNumElements(), getTransposeLhs() ? lhs[lhs.size() - 2] : lhs.back()});
+  return saturatingProduct(
+      {getOutput().getType().getNumElements(), getTransposeLhs() ? lhs[lhs.size() - 2] : lhs.back()});
 }
 
 int64_t ConvOp::getMacs() {

@@ -47,9 +47,7 @@ OpFoldResult BroadcastOp::fold(FoldAdaptor) {
   return getInput().getType() == getOutput().getType() ? getInput() : Value();
 }
 
-OpFoldResult ConcatOp::fold(FoldAdaptor) {
-  return getInputs().size() == 1 ? getInputs().front() : Value();
-}
+OpFoldResult ConcatOp::fold(FoldAdaptor) { return getInputs().size() == 1 ? getInputs().front() : Value(); }
 
 OpFoldResult SliceOp::fold(FoldAdaptor) {
   bool isWhole = getInput().getType() == getOutput().getType() &&

@@ -49,19 +49,16 @@ static NumericClass floatClassOf(Operation *op) {
       .Case<ReduceOp>([](ReduceOp op) { return classOf(op.getKind()); })
       .Case<BinaryOp>([](BinaryOp op) {
         bool picks = op.getKind() == BinaryKind::min || op.getKind() == BinaryKind::max;
-        return picks                                                               ? NumericClass::Exact
+        return picks                                                                ? NumericClass::Exact
                : op.getKind() == BinaryKind::pow || op.getKind() == BinaryKind::mod ? NumericClass::Loose
-                                                                                   : NumericClass::Close;
+                                                                                    : NumericClass::Close;
       })
-      .Case<PoolOp>([](PoolOp op) {
-        return op.getKind() == PoolKind::max_pool ? NumericClass::Exact : NumericClass::Loose;
-      })
-      .Case<ResizeOp>([](ResizeOp op) {
-        return op.getKind() == ResizeKind::nearest ? NumericClass::Exact : NumericClass::Close;
-      })
-      .Case<ScatterElementsOp, ScatterNdOp>([](auto op) {
-        return op.getKind() == ScatterKind::replace ? NumericClass::Exact : NumericClass::Close;
-      })
+      .Case<PoolOp>(
+          [](PoolOp op) { return op.getKind() == PoolKind::max_pool ? NumericClass::Exact : NumericClass::Loose; })
+      .Case<ResizeOp>(
+          [](ResizeOp op) { return op.getKind() == ResizeKind::nearest ? NumericClass::Exact : NumericClass::Close; })
+      .Case<ScatterElementsOp, ScatterNdOp>(
+          [](auto op) { return op.getKind() == ScatterKind::replace ? NumericClass::Exact : NumericClass::Close; })
       .Case<BatchNormOp>([](BatchNormOp) { return NumericClass::Close; })
       .Case<MatMulOp, ConvOp, ConvTransposeOp, AttentionOp, LstmOp, GruOp, RnnOp, SoftmaxOp, LayerNormOp, LrnOp,
             CumSumOp, DetOp>([](auto) { return NumericClass::Loose; })

@@ -23,9 +23,7 @@ Quantizable MatMulOp::getQuantizableOperands() {
   return {{0, -1}, {1, getTransposeRhs() ? rank - 2 : rank - 1}};
 }
 
-Quantizable ConvOp::getQuantizableOperands() {
-  return hasFloats(*this) ? Quantizable{{0, -1}, {1, 0}} : Quantizable{};
-}
+Quantizable ConvOp::getQuantizableOperands() { return hasFloats(*this) ? Quantizable{{0, -1}, {1, 0}} : Quantizable{}; }
 
 Quantizable ConvTransposeOp::getQuantizableOperands() {
   // With groups, weight axis 1 is shared by one output channel of every group.

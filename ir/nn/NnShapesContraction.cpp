@@ -151,7 +151,8 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *, OptionalLocation loca
       (op.getMask() && elementOf(op.getMask()) != element))
     return emitOptionalError(location, "query, key, value and mask of attention have different element types");
   if (key[0] != query[0] || value[0] != query[0])
-    return emitOptionalError(location, "batches ", query[0], ", ", key[0], " and ", value[0], " of query, key and value differ");
+    return emitOptionalError(location, "batches ", query[0], ", ", key[0], " and ", value[0],
+                             " of query, key and value differ");
   if (key[1] != value[1] || key[1] < 1 || query[1] % key[1] != 0)
     return emitOptionalError(location, query[1], " query heads do not share ", key[1], " key and ", value[1],
                              " value heads evenly");

@@ -143,8 +143,10 @@ static LogicalResult verifyScales(Operation *op, ArrayRef<int64_t> shape, Type q
   if (!isInteger(quantized) || quantized.getIntOrFloatBitWidth() > 32)
     return op->emitOpError("quantized elements are ") << quantized << "; an integer of 4 to 32 bits is needed";
   if (!isFloat(real) || !isFloat(elementOf(scale)))
-    return op->emitOpError("real elements are ") << real << " and scale elements " << elementOf(scale)
-                                                 << "; floats are needed";
+    return op->emitOpError("real elements are ")
+           << real << " and scale elements " << elementOf(scale) << "; floats are needed";
+  if (real.isF64() != elementOf(scale).isF64())
+    return op->emitOpError("mixes elements ") << real << " with a scale of " << elementOf(scale);
   if (zeroPoint && (elementOf(zeroPoint) != quantized || shapeOf(zeroPoint) != shapeOf(scale)))
     return op->emitOpError("zero point of type ") << zeroPoint.getType() << " does not match the scale of type "
                                                   << scale.getType() << " and quantized elements " << quantized;
@@ -157,9 +159,8 @@ static LogicalResult verifyScales(Operation *op, ArrayRef<int64_t> shape, Type q
   for (size_t i = 0; blocked && i < shape.size(); ++i)
     blocked = scales[i] == shape[i] || (scales[i] > 0 && shape[i] % scales[i] == 0);
   if (!blocked)
-    return op->emitOpError("scale of shape ")
-           << formatShape(scales) << " neither is a scalar, nor runs along axis " << axis << ", nor divides "
-           << formatShape(shape) << " into blocks";
+    return op->emitOpError("scale of shape ") << formatShape(scales) << " neither is a scalar, nor runs along axis "
+                                              << axis << ", nor divides " << formatShape(shape) << " into blocks";
   return success();
 }
 

@@ -28,7 +28,7 @@ static LogicalResult checkExpected(OptionalLocation location, ArrayRef<Expected>
 }
 
 static LogicalResult checkActivations(OptionalLocation location, ArrayAttr activations, size_t count) {
-  static const StringRef known[] = {"Relu",     "Tanh", "Sigmoid",  "LeakyRelu", "ThresholdedRelu",
+  static const StringRef known[] = {"Relu",        "Tanh", "Sigmoid",  "LeakyRelu", "ThresholdedRelu",
                                     "HardSigmoid", "Elu",  "Softsign", "Softplus"};
   if (activations.size() != count)
     return emitOptionalError(location, activations.size(), " activations are named; ", count, " are needed");
@@ -67,7 +67,8 @@ static LogicalResult inferRecurrent(OptionalLocation location, Adaptor op, int64
     return failure();
   if (Value lengths = op.getLengths())
     if (!elementOf(lengths).isSignlessInteger(32) || shapeOf(lengths) != ArrayRef<int64_t>({batch}))
-      return emitOptionalError(location, "lengths have type ", lengths.getType(), "; ", batch, " values of i32 are needed");
+      return emitOptionalError(location, "lengths have type ", lengths.getType(), "; ", batch,
+                               " values of i32 are needed");
   if (failed(addResult(location, {steps, batch, hidden}, element, results)))
     return failure();
   for (int i = 0; i < numStates; ++i)

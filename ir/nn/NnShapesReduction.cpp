@@ -28,12 +28,13 @@ LogicalResult ReduceOp::inferReturnTypes(MLIRContext *, OptionalLocation locatio
     if (i > 0 && axes[i] <= axes[i - 1])
       return emitOptionalError(location, "axes are not sorted, or axis ", axes[i], " is named twice");
   }
-  bool needsFloat =
-      kind == ReduceKind::l2 || kind == ReduceKind::log_sum || kind == ReduceKind::log_sum_exp;
+  bool needsFloat = kind == ReduceKind::l2 || kind == ReduceKind::log_sum || kind == ReduceKind::log_sum_exp;
   bool takesBoolean = kind == ReduceKind::max || kind == ReduceKind::min;
   if ((needsFloat && !isFloat(element)) || (isBoolean(element) && !takesBoolean))
     return emitOptionalError(location, "reduction ", stringifyReduceKind(kind), " is not defined on elements of type ",
                              element);
+  if (kind == ReduceKind::mean && !isFloat(element) && element.getIntOrFloatBitWidth() < 32)
+    return emitOptionalError(location, "mean of elements of type ", element, " would overflow; cast them first");
   return addResult(location, reducedShape(shape, axes, op.getKeepDims()), element, results);
 }
 
@@ -81,10 +82,15 @@ LogicalResult BatchNormOp::inferReturnTypes(MLIRContext *, OptionalLocation loca
     return failure();
   if (shape.size() < 2)
     return emitOptionalError(location, "input of shape ", formatShape(shape), " has no channel axis");
-  for (auto [name, value] : {std::pair<StringRef, Value>("scale", op.getScale()), {"bias", op.getBias()},
-                             {"mean", op.getMean()}, {"variance", op.getVariance()}}) {
+  for (auto [name, value] : {std::pair<StringRef, Value>("scale", op.getScale()),
+                             {"bias", op.getBias()},
+                             {"mean", op.getMean()},
+                             {"variance", op.getVariance()}}) {
     if (failed(checkFloat(location, name, value)))
       return failure();
+    if (elementOf(value).isF64() != elementOf(op.getInput()).isF64())
+      return emitOptionalError(location, name, " has elements ", elementOf(value), " where the input has ",
+                               elementOf(op.getInput()));
     if (shapeOf(value) != shape.slice(1, 1))
       return emitOptionalError(location, name, " of shape ", formatShape(shapeOf(value)), " does not fit ", shape[1],
                                " channels");

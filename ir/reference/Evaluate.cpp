@@ -49,8 +49,8 @@ FailureOr<Results> evaluate(Operation *op, Operands operands) {
           [&](auto op) { return evaluateOp(op, operands); })
       .Case<nn::MatMulOp, nn::DetOp, nn::ConvOp, nn::ConvTransposeOp, nn::AttentionOp, nn::LstmOp, nn::GruOp,
             nn::RnnOp>([&](auto op) { return evaluateOp(op, operands); })
-      .Case<nn::ReduceOp, nn::CumSumOp, nn::ArgOp, nn::TopKOp, nn::NonMaxSuppressionOp, nn::SoftmaxOp,
-            nn::LayerNormOp, nn::BatchNormOp, nn::LrnOp, nn::PoolOp, nn::MaxPoolIndicesOp>(
+      .Case<nn::ReduceOp, nn::CumSumOp, nn::ArgOp, nn::TopKOp, nn::NonMaxSuppressionOp, nn::SoftmaxOp, nn::LayerNormOp,
+            nn::BatchNormOp, nn::LrnOp, nn::PoolOp, nn::MaxPoolIndicesOp>(
           [&](auto op) { return evaluateOp(op, operands); })
       .Case<nn::ReshapeOp, nn::TransposeOp, nn::BroadcastOp, nn::ConcatOp, nn::SliceOp, nn::PadOp, nn::TileOp>(
           [&](auto op) { return evaluateOp(op, operands); })
@@ -65,7 +65,8 @@ FailureOr<Results> evaluate(func::FuncOp function, Operands inputs) {
   if (!function.getBody().hasOneBlock())
     return function.emitOpError("has control flow; the reference interpreter runs one block");
   if (inputs.size() != function.getNumArguments())
-    return function.emitOpError("takes ") << function.getNumArguments() << " inputs; " << inputs.size() << " were given";
+    return function.emitOpError("takes ")
+           << function.getNumArguments() << " inputs; " << inputs.size() << " were given";
   for (auto [i, input] : llvm::enumerate(inputs))
     if (input.type() != function.getArgumentTypes()[i])
       return function.emitOpError("input ")

@@ -107,8 +107,7 @@ Results evaluateOp(nn::BinaryOp op, Operands operands) {
   std::array<Shape, 2> strides = {broadcastStrides(lhs.shape(), result.shape()),
                                   broadcastStrides(rhs.shape(), result.shape())};
   auto forEach = [&](auto body) {
-    forEachIndex(result.shape(), strides,
-                 [&](int64_t i, const std::array<int64_t, 2> &at) { body(i, at[0], at[1]); });
+    forEachIndex(result.shape(), strides, [&](int64_t i, const std::array<int64_t, 2> &at) { body(i, at[0], at[1]); });
   };
   if (isFloat(lhs)) {
     DoubleReader x(lhs), y(rhs);
@@ -132,9 +131,7 @@ Results evaluateOp(nn::BinaryOp op, Operands operands) {
       write.set(i, int64_t(power(uint64_t(x[a]), y[b], isUnsigned64(rhs))));
     });
   else if (isUnsigned64(lhs))
-    forEach([&](int64_t i, int64_t a, int64_t b) {
-      write.set(i, applyToInteger<uint64_t>(kind, x[a], y[b], width));
-    });
+    forEach([&](int64_t i, int64_t a, int64_t b) { write.set(i, applyToInteger<uint64_t>(kind, x[a], y[b], width)); });
   else
     forEach([&](int64_t i, int64_t a, int64_t b) { write.set(i, applyToInteger<int64_t>(kind, x[a], y[b], width)); });
   return {result};

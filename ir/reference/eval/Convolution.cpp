@@ -76,8 +76,12 @@ static HostTensor convolve(OpTy op, Operands operands, bool isTransposed) {
     return result;
   bool channelsLast = op.getChannelsLast();
   Shape inSpatial = spatialOf(input.shape(), channelsLast), outSpatial = spatialOf(result.shape(), channelsLast);
-  Window window = {isTransposed ? outSpatial : inSpatial, isTransposed ? inSpatial : outSpatial,
-                   Shape(weight.shape().drop_front(2)), op.getStrides(), op.getDilations(), op.getPads()};
+  Window window = {isTransposed ? outSpatial : inSpatial,
+                   isTransposed ? inSpatial : outSpatial,
+                   Shape(weight.shape().drop_front(2)),
+                   op.getStrides(),
+                   op.getDilations(),
+                   op.getPads()};
   int64_t batch = input.shape()[0], groups = op.getGroups(), taps = countElements(window.kernel);
   int64_t inChannels = channelsLast ? input.shape().back() : input.shape()[1];
   int64_t outChannels = channelsLast ? result.shape().back() : result.shape()[1];
@@ -96,9 +100,9 @@ static HostTensor convolve(OpTy op, Operands operands, bool isTransposed) {
         int64_t channel = group * outPerGroup + o;
         for (int64_t c = 0; c < inPerGroup; ++c)
           for (int64_t tap = 0; tap < taps; ++tap) // [out, in/groups, taps] or [in, out/groups, taps]
-            filter[c * taps + tap] = Number(
-                readWeight[isTransposed ? ((group * inPerGroup + c) * outPerGroup + o) * taps + tap
-                                        : (channel * inPerGroup + c) * taps + tap]);
+            filter[c * taps + tap] =
+                Number(readWeight[isTransposed ? ((group * inPerGroup + c) * outPerGroup + o) * taps + tap
+                                               : (channel * inPerGroup + c) * taps + tap]);
         std::fill(sums.begin(), sums.end(), Number(0));
         window.forEachRun([&](int64_t tap, int64_t wide, int64_t narrow, int64_t count, int64_t step) {
           for (int64_t c = 0; c < inPerGroup; ++c) {

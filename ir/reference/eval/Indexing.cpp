@@ -87,9 +87,8 @@ Results evaluateOp(nn::GatherNdOp op, Operands operands) {
   int64_t batchDims = op.getBatchDims(), size = elementBytes(result.elementType());
   int64_t run = countElements(operands[0].shape().drop_front(batchDims + operands[1].shape().back())) * size;
   char *to = result.mutableBytes().data();
-  forEachTuple(operands[1], operands[0].shape(), batchDims, [&](int64_t i, int64_t at) {
-    std::memcpy(to + i * run, operands[0].bytes().data() + at * size, run);
-  });
+  forEachTuple(operands[1], operands[0].shape(), batchDims,
+               [&](int64_t i, int64_t at) { std::memcpy(to + i * run, operands[0].bytes().data() + at * size, run); });
   return {result};
 }
 

@@ -32,15 +32,16 @@ template <typename Use> static void withOrders(const HostTensor &input, Use use)
   }
 }
 
-template <typename Better>
-static void findExtrema(const HostTensor &input, HostTensor &result, int64_t axis, bool selectLast, Better better) {
-  Rows rows(input.shape(), axis);
+/// Comparisons with NaN are false: one that comes first stays, others never win.
+template <typename Number, typename Reader> static void findExtrema(nn::ArgOp op, Reader read, HostTensor &result) {
+  Rows rows(op.getInput().getType().getShape(), op.getAxis());
   IntegerWriter write(result);
+  bool isMax = op.getKind() == nn::ArgKind::argmax, selectLast = op.getSelectLast();
   for (int64_t row = 0, end = result.numElements(); row < end; ++row) {
     int64_t start = rows.start(row), best = 0;
     for (int64_t i = 1; i < rows.length; ++i) {
-      int64_t at = start + i * rows.stride, old = start + best * rows.stride;
-      if (selectLast ? !better(old, at) : better(at, old))
+      Number x = Number(read[start + i * rows.stride]), old = Number(read[start + best * rows.stride]);
+      if ((isMax ? x > old : x < old) || (selectLast && x == old))
         best = i;
     }
     write.set(row, best);
@@ -49,12 +50,12 @@ static void findExtrema(const HostTensor &input, HostTensor &result, int64_t axi
 
 Results evaluateOp(nn::ArgOp op, Operands operands) {
   HostTensor result(op.getOutput().getType());
-  withOrders(operands[0], [&](auto greater, auto less) {
-    if (op.getKind() == nn::ArgKind::argmax)
-      findExtrema(operands[0], result, op.getAxis(), op.getSelectLast(), greater);
-    else
-      findExtrema(operands[0], result, op.getAxis(), op.getSelectLast(), less);
-  });
+  if (isFloat(operands[0]))
+    findExtrema<double>(op, DoubleReader(operands[0]), result);
+  else if (isUnsigned64(operands[0]))
+    findExtrema<uint64_t>(op, IntegerReader(operands[0]), result);
+  else
+    findExtrema<int64_t>(op, IntegerReader(operands[0]), result);
   return {result};
 }
 

@@ -53,8 +53,8 @@ struct Windows {
 Results evaluateOp(nn::PoolOp op, Operands operands) {
   const HostTensor &input = operands[0];
   HostTensor result(op.getOutput().getType());
-  Windows windows = {Shape(input.shape()), Shape(result.shape()), op.getKernel(), op.getStrides(),
-                     op.getPads(),         op.getDilations(),     bool(op.getChannelsLast())};
+  Windows windows = {Shape(input.shape()), Shape(result.shape()),     op.getKernel(), op.getStrides(), op.getPads(),
+                     op.getDilations(),    bool(op.getChannelsLast())};
   PoolKind kind = op.getKind();
   int64_t count = result.numElements();
   if (!isFloat(input)) { // only the maximum is defined on integers
@@ -110,7 +110,7 @@ static int64_t columnMajorIndex(int64_t offset, ArrayRef<int64_t> shape) {
 Results evaluateOp(nn::MaxPoolIndicesOp op, Operands operands) {
   const HostTensor &input = operands[0];
   HostTensor result(op.getOutput().getType());
-  Windows windows = {Shape(input.shape()), Shape(result.shape()), op.getKernel(), op.getStrides(),
+  Windows windows = {Shape(input.shape()), Shape(result.shape()), op.getKernel(),        op.getStrides(),
                      op.getPads(),         op.getDilations(),     /*channelsLast=*/false};
   IntegerWriter write(result);
   auto find = [&](auto greater) {

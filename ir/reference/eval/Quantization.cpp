@@ -25,8 +25,7 @@ static std::vector<int64_t> scaleOffsets(ArrayRef<int64_t> shape, ArrayRef<int64
   if (countElements(scales) == 1)
     return offsets;
   Shape strides = contiguousStrides(shape), scaleStrides(shape.size(), 0), blocks(shape.size(), 1);
-  bool isAlongAxis =
-      scales.size() == 1 && axis >= 0 && axis < int64_t(shape.size()) && scales[0] == shape[axis];
+  bool isAlongAxis = scales.size() == 1 && axis >= 0 && axis < int64_t(shape.size()) && scales[0] == shape[axis];
   if (isAlongAxis) {
     scaleStrides[axis] = 1;
   } else {

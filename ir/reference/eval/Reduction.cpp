@@ -86,7 +86,13 @@ template <typename At> static double reduce(ReduceKind kind, int64_t count, At a
   llvm_unreachable("all kinds are handled");
 }
 
-/// Modulo 2^64; the mean truncates, and is 0 of nothing.
+/// `value` as the element type holds it.
+template <typename T> static T wrap(T value, Type element) {
+  unsigned spare = 64 - element.getIntOrFloatBitWidth();
+  return T(T(uint64_t(value) << spare) >> spare);
+}
+
+/// Modulo 2^64; the mean is the sum as the type holds it, divided with truncation, and 0 of nothing.
 template <typename T, typename At> static T reduceIntegers(ReduceKind kind, int64_t count, Type element, At at) {
   T result = kind == ReduceKind::prod  ? T(1)
              : kind == ReduceKind::max ? T(lowestInteger(element))
@@ -116,7 +122,7 @@ template <typename T, typename At> static T reduceIntegers(ReduceKind kind, int6
     }
   }
   if (kind == ReduceKind::mean)
-    result = count ? T(result / T(count)) : T(0);
+    result = count ? T(wrap(result, element) / T(count)) : T(0);
   return result;
 }
 
@@ -137,8 +143,8 @@ Results evaluateOp(nn::ReduceOp op, Operands operands) {
   Type element = input.elementType();
   for (size_t g = 0; g < groups.starts.size(); ++g) {
     auto at = [&](int64_t i) { return read[groups.starts[g] + groups.offsets[i]]; };
-    write.set(g, isUnsigned64(input) ? int64_t(reduceIntegers<uint64_t>(op.getKind(), count, element, at))
-                                     : reduceIntegers<int64_t>(op.getKind(), count, element, at));
+    write.set(g, element.isUnsignedInteger() ? int64_t(reduceIntegers<uint64_t>(op.getKind(), count, element, at))
+                                             : reduceIntegers<int64_t>(op.getKind(), count, element, at));
   }
   return {result};
 }

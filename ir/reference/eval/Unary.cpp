@@ -18,9 +18,7 @@ double hardSigmoid(double x, double alpha, double beta) {
 }
 
 static double gelu(double x) { return 0.5 * x * std::erfc(-x * M_SQRT1_2); }
-static double geluTanh(double x) {
-  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-}
+static double geluTanh(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
 
 static double apply(UnaryKind kind, double x, double alpha, double beta) {
   switch (kind) {
@@ -103,7 +101,7 @@ static double apply(UnaryKind kind, double x, double alpha, double beta) {
   case UnaryKind::mish:
     return x * std::tanh(softplus(x));
   case UnaryKind::thresholded_relu:
-    return x > alpha ? x : x <= alpha ? 0 : x;
+    return x > alpha ? x : 0;
   case UnaryKind::shrink:
     return x < -alpha ? x + beta : x > alpha ? x - beta : 0;
   case UnaryKind::is_nan:

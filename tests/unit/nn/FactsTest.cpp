@@ -1,7 +1,7 @@
 //===- FactsTest.cpp - what passes may ask an op --------------------------===//
 
-#include "tests/unit/nn/OneOp.h"
 #include "ir/nn/Nn.h"
+#include "tests/unit/nn/OneOp.h"
 #include <gtest/gtest.h>
 
 using namespace mlir;

@@ -15,7 +15,8 @@ using namespace fettle;
 static std::vector<std::string> folded(StringRef from, StringRef body, StringRef result, StringRef to) {
   MLIRContext context;
   context.loadDialect<nn::NnDialect, func::FuncDialect>();
-  std::string text = ("func.func @f(%x: " + from + ") -> " + to + " {\n" + body + "\nreturn " + result + " : " + to + "\n}").str();
+  std::string text =
+      ("func.func @f(%x: " + from + ") -> " + to + " {\n" + body + "\nreturn " + result + " : " + to + "\n}").str();
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
   EXPECT_TRUE(module);
   if (!module)
@@ -30,7 +31,8 @@ static std::vector<std::string> folded(StringRef from, StringRef body, StringRef
 using Names = std::vector<std::string>;
 
 TEST(NnFolds, IdentitiesVanish) {
-  EXPECT_EQ(folded("tensor<2x3xf32>", "%0 = nn.reshape %x : (tensor<2x3xf32>) -> tensor<2x3xf32>\n"
+  EXPECT_EQ(folded("tensor<2x3xf32>",
+                   "%0 = nn.reshape %x : (tensor<2x3xf32>) -> tensor<2x3xf32>\n"
                    "%1 = nn.cast %0 : (tensor<2x3xf32>) -> tensor<2x3xf32>\n"
                    "%2 = nn.broadcast %1 : (tensor<2x3xf32>) -> tensor<2x3xf32>\n"
                    "%3 = nn.concat %2 {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<2x3xf32>\n"
@@ -41,14 +43,16 @@ TEST(NnFolds, IdentitiesVanish) {
 }
 
 TEST(NnFolds, ReversingSliceStays) {
-  EXPECT_EQ(folded("tensor<3xf32>", "%0 = nn.slice %x {starts = array<i64: 2>, sizes = array<i64: 3>, steps = "
+  EXPECT_EQ(folded("tensor<3xf32>",
+                   "%0 = nn.slice %x {starts = array<i64: 2>, sizes = array<i64: 3>, steps = "
                    "array<i64: -1>} : (tensor<3xf32>) -> tensor<3xf32>",
                    "%0", "tensor<3xf32>"),
             Names({"slice"}));
 }
 
 TEST(NnFolds, ReshapesAndTransposesCombine) {
-  EXPECT_EQ(folded("tensor<2x3xf32>", "%0 = nn.reshape %x : (tensor<2x3xf32>) -> tensor<6xf32>\n"
+  EXPECT_EQ(folded("tensor<2x3xf32>",
+                   "%0 = nn.reshape %x : (tensor<2x3xf32>) -> tensor<6xf32>\n"
                    "%1 = nn.reshape %0 : (tensor<6xf32>) -> tensor<3x2xf32>",
                    "%1", "tensor<3x2xf32>"),
             Names({"reshape"}));
@@ -65,7 +69,8 @@ TEST(NnFolds, ReshapesAndTransposesCombine) {
 }
 
 TEST(NnFolds, ReshapedConstantsAreConstants) {
-  EXPECT_EQ(folded("tensor<1xf32>", "%0 = nn.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>\n"
+  EXPECT_EQ(folded("tensor<1xf32>",
+                   "%0 = nn.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>\n"
                    "%1 = nn.reshape %0 : (tensor<4xf32>) -> tensor<2x2xf32>",
                    "%1", "tensor<2x2xf32>"),
             Names({"constant"}));

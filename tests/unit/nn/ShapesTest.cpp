@@ -1,8 +1,8 @@
 //===- ShapesTest.cpp - result types and what is refused ------------------===//
 
-#include "tests/unit/nn/OneOp.h"
 #include "ir/nn/Nn.h"
 #include "ir/nn/TryCreate.h"
+#include "tests/unit/nn/OneOp.h"
 #include <gtest/gtest.h>
 
 using namespace mlir;
@@ -94,9 +94,10 @@ TEST(NnShapes, SliceStaysInside) {
   expectRefused("nn.slice %0 {starts = array<i64: 3>, sizes = array<i64: 3>, steps = array<i64: -2>} : "
                 "(tensor<5xf32>) -> tensor<3xf32>",
                 {"tensor<5xf32>"}, "slice of 3 elements from 3 by -2 leaves axis 0 of extent 5");
-  expectRefused("nn.slice %0 {starts = array<i64: 1>, sizes = array<i64: 3>, steps = array<i64: 9223372036854775807>} : "
-                "(tensor<5xf32>) -> tensor<3xf32>",
-                {"tensor<5xf32>"}, "leaves axis 0");
+  expectRefused(
+      "nn.slice %0 {starts = array<i64: 1>, sizes = array<i64: 3>, steps = array<i64: 9223372036854775807>} : "
+      "(tensor<5xf32>) -> tensor<3xf32>",
+      {"tensor<5xf32>"}, "leaves axis 0");
   expectRefused("nn.slice %0 {starts = array<i64: 0>, sizes = array<i64: 1>, steps = array<i64: 0>} : "
                 "(tensor<5xf32>) -> tensor<1xf32>",
                 {"tensor<5xf32>"}, "step of axis 0 is zero");
@@ -133,9 +134,10 @@ TEST(NnShapes, Recurrent) {
                  "array<i32: 1, 1, 1, 0, 0, 0, 0, 0>} : (tensor<5x2x3xf32>, tensor<16x3xf32>, tensor<16x4xf32>) -> "
                  "(tensor<5x2x4xf32>, tensor<2x4xf32>, tensor<2x4xf32>)",
                  types, 3);
-  OneOp wrong("nn.rnn forward %0, %1, %2 {activations = [\"Gelu\"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>} "
-              ": (tensor<5x2x3xf32>, tensor<4x3xf32>, tensor<4x4xf32>) -> (tensor<5x2x4xf32>, tensor<2x4xf32>)",
-              zeros({"tensor<5x2x3xf32>", "tensor<4x3xf32>", "tensor<4x4xf32>"}), 2);
+  OneOp wrong(
+      "nn.rnn forward %0, %1, %2 {activations = [\"Gelu\"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>} "
+      ": (tensor<5x2x3xf32>, tensor<4x3xf32>, tensor<4x4xf32>) -> (tensor<5x2x4xf32>, tensor<2x4xf32>)",
+      zeros({"tensor<5x2x3xf32>", "tensor<4x3xf32>", "tensor<4x4xf32>"}), 2);
   EXPECT_NE(wrong.messages.find("activation 'Gelu' is not one of Relu, Tanh"), std::string::npos) << wrong.messages;
 }
 

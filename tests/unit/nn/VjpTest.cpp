@@ -1,8 +1,8 @@
 //===- VjpTest.cpp - gradients against finite differences -----------------===//
 
-#include "tests/unit/nn/OneOp.h"
 #include "ir/nn/Nn.h"
 #include "ir/reference/Evaluate.h"
+#include "tests/unit/nn/OneOp.h"
 #include <gtest/gtest.h>
 
 using namespace mlir;
@@ -64,11 +64,13 @@ TEST(Vjp, BinarySumsOverBroadcastAxes) {
 }
 
 TEST(Vjp, MatMulInEveryOrientation) {
-  for (auto [attributes, lhs, rhs] :
-       {std::array<std::string, 3>{"", "2x3", "3x2"}, {"{transpose_lhs}", "3x2", "3x2"},
-        {"{transpose_rhs}", "2x3", "2x3"}, {"{transpose_lhs, transpose_rhs}", "3x2", "2x3"}}) {
+  for (auto [attributes, lhs, rhs] : {std::array<std::string, 3>{"", "2x3", "3x2"},
+                                      {"{transpose_lhs}", "3x2", "3x2"},
+                                      {"{transpose_rhs}", "2x3", "2x3"},
+                                      {"{transpose_lhs, transpose_rhs}", "3x2", "2x3"}}) {
     auto constant = [](const std::string &shape) {
-      return (shape == "2x3" ? "dense<[[1.0, 2.0, -1.0], [0.5, 3.0, 1.0]]>" : "dense<[[1.0, 2.0], [-1.0, 0.5], [3.0, 1.0]]>") +
+      return (shape == "2x3" ? "dense<[[1.0, 2.0, -1.0], [0.5, 3.0, 1.0]]>"
+                             : "dense<[[1.0, 2.0], [-1.0, 0.5], [3.0, 1.0]]>") +
              (" : tensor<" + shape + "xf64>");
     };
     expectGradient("nn.matmul %0, %1, %2 " + attributes + " : (tensor<" + lhs + "xf64>, tensor<" + rhs +

@@ -14,9 +14,9 @@ TEST(MatMulReference, BroadcastsBatchesAndAddsBias) {
 }
 
 TEST(MatMulReference, TransposedOperands) {
-  OneOp product("nn.matmul %0, %1 {transpose_lhs, transpose_rhs} : (tensor<2x1xf32>, tensor<3x2xf32>) -> tensor<1x3xf32>",
-                {"dense<[[1.0], [2.0]]> : tensor<2x1xf32>",
-                 "dense<[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]> : tensor<3x2xf32>"});
+  OneOp product(
+      "nn.matmul %0, %1 {transpose_lhs, transpose_rhs} : (tensor<2x1xf32>, tensor<3x2xf32>) -> tensor<1x3xf32>",
+      {"dense<[[1.0], [2.0]]> : tensor<2x1xf32>", "dense<[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]> : tensor<3x2xf32>"});
   EXPECT_EQ(product.values(), Values({1, 2, 3}));
 }
 
@@ -44,19 +44,22 @@ TEST(ConvReference, AsymmetricPads) {
 }
 
 TEST(ConvReference, StridesDilationsGroups) {
-  OneOp conv("nn.conv %0, %1 {strides = array<i64: 2>, pads = array<i64: 0, 1>, dilations = array<i64: 2>, groups = 2 : "
-             "i64} : (tensor<1x2x5xf32>, tensor<2x1x2xf32>) -> tensor<1x2x2xf32>",
-             {"dense<[[[1.0, 2.0, 3.0, 4.0, 5.0], [6.0, 7.0, 8.0, 9.0, 10.0]]]> : tensor<1x2x5xf32>",
-              "dense<[[[1.0, 1.0]], [[1.0, -1.0]]]> : tensor<2x1x2xf32>"});
+  OneOp conv(
+      "nn.conv %0, %1 {strides = array<i64: 2>, pads = array<i64: 0, 1>, dilations = array<i64: 2>, groups = 2 : "
+      "i64} : (tensor<1x2x5xf32>, tensor<2x1x2xf32>) -> tensor<1x2x2xf32>",
+      {"dense<[[[1.0, 2.0, 3.0, 4.0, 5.0], [6.0, 7.0, 8.0, 9.0, 10.0]]]> : tensor<1x2x5xf32>",
+       "dense<[[[1.0, 1.0]], [[1.0, -1.0]]]> : tensor<2x1x2xf32>"});
   EXPECT_EQ(conv.values(), Values({4, 8, -2, -2}));
 }
 
 TEST(ConvReference, ChannelsLastIsTheSameConvolution) {
   const char *attributes = "strides = array<i64: 1, 2>, pads = array<i64: 1, 0, 0, 1>, dilations = array<i64: 1, 1>";
   std::string weight = "dense<[[[[1.0, 2.0]], [[3.0, -1.0]]]]> : tensor<1x2x1x2xf32>";
-  OneOp first(std::string("nn.conv %0, %1 {") + attributes + "} : (tensor<1x2x2x2xf32>, tensor<1x2x1x2xf32>) -> tensor<1x1x3x1xf32>",
+  OneOp first(std::string("nn.conv %0, %1 {") + attributes +
+                  "} : (tensor<1x2x2x2xf32>, tensor<1x2x1x2xf32>) -> tensor<1x1x3x1xf32>",
               {"dense<[[[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]]]> : tensor<1x2x2x2xf32>", weight});
-  OneOp last(std::string("nn.conv %0, %1 {") + attributes + ", channels_last} : (tensor<1x2x2x2xf32>, tensor<1x2x1x2xf32>) -> tensor<1x3x1x1xf32>",
+  OneOp last(std::string("nn.conv %0, %1 {") + attributes +
+                 ", channels_last} : (tensor<1x2x2x2xf32>, tensor<1x2x1x2xf32>) -> tensor<1x3x1x1xf32>",
              {"dense<[[[[1.0, 5.0], [2.0, 6.0]], [[3.0, 7.0], [4.0, 8.0]]]]> : tensor<1x2x2x2xf32>", weight});
   EXPECT_EQ(first.values(), Values({0, 14, 24}));
   EXPECT_EQ(last.values(), first.values());
@@ -72,7 +75,8 @@ TEST(ConvTransposeReference, ScattersWithStrideAndPads) {
 /// Values that show which rows a query sees: keys are equal, so weights are too.
 static Values attend(const std::string &attributes, const std::string &query, const std::string &key,
                      const std::string &value, const std::string &result) {
-  return OneOp("nn.attention %0, %1, %2 {" + attributes + "} : (" + query + ", " + key + ", " + value + ") -> " + result,
+  return OneOp("nn.attention %0, %1, %2 {" + attributes + "} : (" + query + ", " + key + ", " + value + ") -> " +
+                   result,
                {"dense<0.0> : " + query, "dense<0.0> : " + key, "dense<[[[[1.0], [2.0], [6.0]]]]> : " + value})
       .values();
 }

@@ -79,7 +79,8 @@ TEST_F(Evaluate, LongChainsNeedNoDeepStack) {
   std::string text = "func.func @f() -> tensor<i64> {\n%0 = nn.constant dense<1> : tensor<i64>\n";
   int length = 20000;
   for (int i = 1; i <= length; ++i)
-    text += "%" + std::to_string(i) + " = nn.binary add %" + std::to_string(i - 1) + ", %0 : (tensor<i64>, tensor<i64>) -> tensor<i64>\n";
+    text += "%" + std::to_string(i) + " = nn.binary add %" + std::to_string(i - 1) +
+            ", %0 : (tensor<i64>, tensor<i64>) -> tensor<i64>\n";
   text += "return %" + std::to_string(length) + " : tensor<i64>\n}";
   func::FuncOp function = parse(text);
   auto value = reference::evaluateConstant(function.getBody().front().getTerminator()->getOperand(0));

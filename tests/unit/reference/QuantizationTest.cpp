@@ -23,7 +23,8 @@ TEST(QuantizationReference, DividesInSinglePrecision) {
 TEST(QuantizationReference, ScalePerAxisAndPerBlock) {
   std::vector<std::string> operands = {"dense<[[1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0]]> : tensor<2x4xf32>",
                                        "dense<[1.0, 0.5]> : tensor<2xf32>"};
-  EXPECT_EQ(OneOp("nn.quantize %0, %1 {axis = 0 : i64} : (tensor<2x4xf32>, tensor<2xf32>) -> tensor<2x4xi8>", operands).values(),
+  EXPECT_EQ(OneOp("nn.quantize %0, %1 {axis = 0 : i64} : (tensor<2x4xf32>, tensor<2xf32>) -> tensor<2x4xi8>", operands)
+                .values(),
             Values({1, 2, 3, 4, 2, 4, 6, 8}));
   operands[1] = "dense<[[1.0, 0.5]]> : tensor<1x2xf32>";
   EXPECT_EQ(OneOp("nn.quantize %0, %1 : (tensor<2x4xf32>, tensor<1x2xf32>) -> tensor<2x4xi4>", operands).values(),

@@ -6,8 +6,8 @@
 
 using namespace fettle::test;
 
-static Values reduce(const std::string &kind, const std::string &values, const std::string &axes, const std::string &from,
-                     const std::string &to) {
+static Values reduce(const std::string &kind, const std::string &values, const std::string &axes,
+                     const std::string &from, const std::string &to) {
   return OneOp("nn.reduce " + kind + " %0 {axes = array<i64" + axes + ">} : (" + from + ") -> " + to,
                {"dense<" + values + "> : " + from})
       .values();
@@ -42,7 +42,8 @@ TEST(ReduceReference, IntegersWrapAndTruncate) {
 }
 
 TEST(ReduceReference, LargeExponents) {
-  expectNear(reduce("log_sum_exp", "[1000.0, 1000.0]", ": 0", "tensor<2xf32>", "tensor<f32>"), {1000 + std::log(2)}, 1e-4);
+  expectNear(reduce("log_sum_exp", "[1000.0, 1000.0]", ": 0", "tensor<2xf32>", "tensor<f32>"), {1000 + std::log(2)},
+             1e-4);
   EXPECT_TRUE(std::isnan(reduce("max", "[1.0, 0x7FC00000, 2.0]", ": 0", "tensor<3xf32>", "tensor<f32>")[0]));
 }
 
@@ -60,8 +61,9 @@ TEST(TopKReference, OrderTiesAndNan) {
                 {"dense<[2.0, 5.0, 2.0, 1.0]> : tensor<4xf32>"}, 2);
   EXPECT_EQ(largest.values(0), Values({5, 2, 2}));
   EXPECT_EQ(largest.values(1), Values({1, 0, 2}));
-  OneOp smallest("nn.top_k %0 {axis = 1 : i64, k = 2 : i64, smallest} : (tensor<1x3xf32>) -> (tensor<1x2xf32>, tensor<1x2xi64>)",
-                 {"dense<[[0x7FC00000, 4.0, -1.0]]> : tensor<1x3xf32>"}, 2);
+  OneOp smallest(
+      "nn.top_k %0 {axis = 1 : i64, k = 2 : i64, smallest} : (tensor<1x3xf32>) -> (tensor<1x2xf32>, tensor<1x2xi64>)",
+      {"dense<[[0x7FC00000, 4.0, -1.0]]> : tensor<1x3xf32>"}, 2);
   EXPECT_EQ(smallest.values(1), Values({2, 1}));
 }
 
@@ -78,8 +80,10 @@ TEST(CumSumReference, ExclusiveAndReverse) {
 
 TEST(SoftmaxReference, AnyAxisAndItsLogarithm) {
   std::vector<std::string> input = {"dense<[[0.0, 1000.0], [0.0, 0.0]]> : tensor<2x2xf32>"};
-  expectNear(OneOp("nn.softmax %0 {axis = 1 : i64} : (tensor<2x2xf32>) -> tensor<2x2xf32>", input).values(), {0, 1, 0.5, 0.5});
-  expectNear(OneOp("nn.softmax %0 {axis = 0 : i64} : (tensor<2x2xf32>) -> tensor<2x2xf32>", input).values(), {0.5, 1, 0.5, 0});
+  expectNear(OneOp("nn.softmax %0 {axis = 1 : i64} : (tensor<2x2xf32>) -> tensor<2x2xf32>", input).values(),
+             {0, 1, 0.5, 0.5});
+  expectNear(OneOp("nn.softmax %0 {axis = 0 : i64} : (tensor<2x2xf32>) -> tensor<2x2xf32>", input).values(),
+             {0.5, 1, 0.5, 0});
   expectNear(OneOp("nn.softmax %0 {axis = 1 : i64, log} : (tensor<2x2xf32>) -> tensor<2x2xf32>", input).values(),
              {-1000, 0, -std::log(2), -std::log(2)});
 }
@@ -88,12 +92,14 @@ TEST(NormReference, LayerNormAndRms) {
   std::vector<std::string> operands = {"dense<[[1.0, 3.0]]> : tensor<1x2xf32>", "dense<[2.0, 4.0]> : tensor<2xf32>"};
   expectNear(OneOp("nn.layer_norm %0, %1 {axis = 1 : i64, epsilon = 0.0, operandSegmentSizes = array<i32: 1, 1, 0>} : "
                    "(tensor<1x2xf32>, tensor<2xf32>) -> tensor<1x2xf32>",
-                   operands).values(),
+                   operands)
+                 .values(),
              {-2, 4});
   double rms = std::sqrt(5);
   expectNear(OneOp("nn.layer_norm %0 {axis = 1 : i64, epsilon = 0.0, rms, operandSegmentSizes = array<i32: 1, 0, 0>} : "
                    "(tensor<1x2xf32>) -> tensor<1x2xf32>",
-                   operands[0]).values(),
+                   operands[0])
+                 .values(),
              {1 / rms, 3 / rms});
 }
 
@@ -104,28 +110,32 @@ static Values pool(const std::string &kind, const std::string &attributes, const
 }
 
 TEST(PoolReference, PaddingCountsOrNot) {
-  std::string window = "kernel = array<i64: 2>, strides = array<i64: 2>, pads = array<i64: 1, 1>, dilations = array<i64: 1>";
+  std::string window =
+      "kernel = array<i64: 2>, strides = array<i64: 2>, pads = array<i64: 1, 1>, dilations = array<i64: 1>";
   EXPECT_EQ(pool("average", window, "tensor<1x1x3xf32>"), Values({1, 2.5, 4}));
   EXPECT_EQ(pool("average_with_pad", window, "tensor<1x1x3xf32>"), Values({0.5, 2.5, 2}));
   EXPECT_EQ(pool("max_pool", window, "tensor<1x1x3xf32>"), Values({1, 3, 4}));
 }
 
 TEST(PoolReference, CeilModeReachesBeyondThePadding) {
-  std::string window = "kernel = array<i64: 3>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, ceil_mode";
+  std::string window =
+      "kernel = array<i64: 3>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, ceil_mode";
   EXPECT_EQ(pool("average_with_pad", window, "tensor<1x1x2xf32>"), Values({2, 3.5}));
   EXPECT_EQ(pool("max_pool", window, "tensor<1x1x2xf32>"), Values({3, 4}));
 }
 
 TEST(PoolReference, IndicesInBothOrders) {
   std::vector<std::string> input = {"dense<[[[[1.0, 2.0], [4.0, 3.0], [0.0, 0.0]]]]> : tensor<1x1x3x2xf32>"};
-  std::string window = "kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>";
+  std::string window = "kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, "
+                       "dilations = array<i64: 1, 1>";
   std::string types = "} : (tensor<1x1x3x2xf32>) -> tensor<1x1x2x1xi64>";
   EXPECT_EQ(OneOp("nn.max_pool_indices %0 {" + window + types, input).values(), Values({2, 2}));
   EXPECT_EQ(OneOp("nn.max_pool_indices %0 {" + window + ", column_major" + types, input).values(), Values({1, 1}));
 }
 
 TEST(LrnReference, WindowOfChannels) {
-  OneOp lrn("nn.lrn %0 {size = 2 : i64, alpha = 2.0, beta = 1.0, bias = 1.0} : (tensor<1x3x1xf32>) -> tensor<1x3x1xf32>",
-            {"dense<[[[1.0], [2.0], [3.0]]]> : tensor<1x3x1xf32>"});
+  OneOp lrn(
+      "nn.lrn %0 {size = 2 : i64, alpha = 2.0, beta = 1.0, bias = 1.0} : (tensor<1x3x1xf32>) -> tensor<1x3x1xf32>",
+      {"dense<[[[1.0], [2.0], [3.0]]]> : tensor<1x3x1xf32>"});
   expectNear(lrn.values(), {1.0 / 6, 2.0 / 14, 3.0 / 10});
 }
