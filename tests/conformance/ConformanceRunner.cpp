@@ -12,11 +12,13 @@
 #include "tests/conformance/ExpectedFailures.h"
 #include "tests/conformance/ProcessPool.h"
 #include "tests/conformance/TestCase.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include <algorithm>
+#include <cstdlib>
 
 using namespace fettle::conformance;
 
@@ -115,7 +117,7 @@ int main(int argc, char **argv) {
     llvm::errs() << "fettle-conformance: " << llvm::toString(options.takeError()) << "\n";
     return 2;
   }
-  Engine engine = options->engine == "reference" ? runReference : nullptr;
+  Engine engine = options->engine == "compiled" ? runCompiled : options->engine == "reference" ? runReference : nullptr;
   if (!engine) {
     llvm::errs() << "fettle-conformance: unknown engine " << options->engine << "\n";
     return 2;
@@ -129,6 +131,15 @@ int main(int argc, char **argv) {
     }
     listed = std::move(*read);
   }
+
+  // What children leave behind when they crash lies in one folder, removed at the end.
+  llvm::SmallString<128> scratch;
+  if (std::error_code error = llvm::sys::fs::createUniqueDirectory("fettle-conformance", scratch)) {
+    llvm::errs() << "fettle-conformance: " << scratch << ": " << error.message() << "\n";
+    return 4;
+  }
+  auto cleanUp = llvm::make_scope_exit([&] { llvm::sys::fs::remove_directories(scratch); });
+  setenv("TMPDIR", scratch.c_str(), /*overwrite=*/1);
 
   std::vector<std::string> cases = findCases(options->folder, options->filter);
   std::vector<Outcome> outcomes = runInChildren(

@@ -15,6 +15,9 @@ using Engine = llvm::Expected<std::vector<HostTensor>> (*)(mlir::ModuleOp module
 /// The interpreter, on the module as imported.
 llvm::Expected<std::vector<HostTensor>> runReference(mlir::ModuleOp module, llvm::ArrayRef<HostTensor> inputs);
 
+/// Compiled for this machine, written as an artifact, loaded and called.
+llvm::Expected<std::vector<HostTensor>> runCompiled(mlir::ModuleOp module, llvm::ArrayRef<HostTensor> inputs);
+
 } // namespace fettle::conformance
 
 #endif
