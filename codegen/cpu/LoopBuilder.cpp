@@ -3,7 +3,10 @@
 // The builder that takes every kernel: each result element is computed where it
 // is written, by ElementEmitter. Results of one shape share their loops. The
 // innermost loop runs in vectors where everything it reads is contiguous or
-// constant along it, and in scalars otherwise.
+// constant along it. Where all is contiguous along an outer loop instead, as in
+// a transpose, squares of the two loops are computed in vectors along the outer
+// one and transposed in registers: both loads and stores are whole vectors.
+// What is left runs in scalars.
 //
 //===----------------------------------------------------------------------===//
 
@@ -11,6 +14,7 @@
 #include "codegen/common/Pointwise.h"
 #include "codegen/cpu/KernelBuilders.h"
 #include "codegen/cpu/LoopPlan.h"
+#include "codegen/cpu/TransposeLanes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -19,7 +23,9 @@ using namespace mlir;
 namespace fettle::codegen {
 
 /// Operations of one tile: enough to hide the cost of handing it to a thread.
-static constexpr double operationsPerTile = 1 << 19;
+static constexpr double operationsPerTile = 1 << 17;
+/// Lanes of a square that is transposed in registers: rows and shuffles must fit them.
+static constexpr int64_t maxSquare = 16;
 static constexpr int64_t maxTiles = 1024;
 
 namespace {
@@ -28,12 +34,26 @@ class NestEmitter {
 public:
   NestEmitter(nn::KernelOp kernel, KernelFrame &frame);
 
-  /// The code for one element (or `lanes` elements) of `results`, with the loops' variables given (null on trial).
-  void emitBody(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, int64_t lanes, IndexSpace &space);
+  /// How a body runs: scalars (no lanes), or vectors along one of the loops.
+  struct Mode {
+    int64_t lanes = 0;
+    unsigned vectorLoop = 0;
+  };
+
+  /// The values of `results` at one element (or `lanes` elements), with the loops' variables given (none on trial).
+  SmallVector<Value> emitValues(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, Mode mode, IndexSpace &space);
+  /// Stores what emitValues gave, with the same variables and mode.
+  void emitStores(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, Mode mode, ValueRange values, IndexSpace &space);
+  void emitBody(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, Mode mode, IndexSpace &space) {
+    SmallVector<Value> values = emitValues(piece, results, variables, mode, space);
+    emitStores(piece, results, variables, mode, values, space);
+  }
 
   ImplicitLocOpBuilder &b;
 
 private:
+  void setVariables(const LoopPiece &piece, ArrayRef<Value> variables, Mode mode, IndexSpace &space);
+
   nn::KernelOp kernel;
   DenseMap<Value, Value> flatInputs;
   SmallVector<Value> flatOutputs;
@@ -43,11 +63,13 @@ private:
 struct PlannedPiece {
   LoopPiece piece;
   SmallVector<unsigned> results;
-  int64_t lanes;         ///< 0: scalars only
-  double operations;     ///< of the whole piece
-  unsigned chunkedLoop;  ///< tiles split the loops up to this one
-  int64_t chunk, chunks; ///< of that loop
-  int64_t tiles;
+  int64_t lanes = 0;                 ///< of vectors along the innermost loop; 0: scalars
+  int64_t square = 0;                ///< of squares of the innermost loop and squareLoop; 0: none
+  unsigned squareLoop = 0;
+  double operations = 0;             ///< of the whole piece
+  unsigned chunkedLoop = 0;          ///< tiles split the loops up to this one
+  int64_t chunk = 1, chunks = 1;     ///< of that loop
+  int64_t tiles = 1;
 };
 } // namespace
 
@@ -68,32 +90,41 @@ NestEmitter::NestEmitter(nn::KernelOp kernel, KernelFrame &frame) : b(frame.b), 
     flatOutputs.push_back(flatten(b, frame.output(i)));
 }
 
-void NestEmitter::emitBody(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, int64_t lanes,
-                           IndexSpace &space) {
-  space.setIteration(piece.extents, piece.isJoined);
+void NestEmitter::setVariables(const LoopPiece &piece, ArrayRef<Value> variables, Mode mode, IndexSpace &space) {
   SmallVector<LoopPiece::Loop> loops = piece.loops();
   for (auto [loop, variable] : llvm::zip(loops, variables))
     space.setLoopVariable(loop.symbol, variable);
-  space.needsScalars = false;
   space.vectorSymbol = std::nullopt;
-  if (lanes)
-    space.vectorSymbol = loops.back().symbol;
+  if (mode.lanes)
+    space.vectorSymbol = loops[mode.vectorLoop].symbol;
+}
 
+SmallVector<Value> NestEmitter::emitValues(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, Mode mode,
+                                           IndexSpace &space) {
+  space.setIteration(piece.extents, piece.isJoined);
+  setVariables(piece, variables, mode, space);
+  space.needsScalars = false;
   auto leaf = [&](Value tensor, Value position, int64_t vectorLength) {
     return emitLoad(b, elementOf(tensor), flatInputs.lookup(tensor), position, vectorLength);
   };
   ElementEmitter emitter(b, space, leaf);
-  emitter.lanes = lanes;
+  emitter.lanes = mode.lanes;
   auto yield = cast<nn::YieldOp>(kernel.getBody().front().getTerminator());
   SmallVector<Value> values;
   for (unsigned result : results)
     values.push_back(emitter.element(yield.getValues()[result], piece.index));
-  IndexExpr position = space.linearize(piece.index, shapeOf(yield.getValues()[results.front()]));
-  if (lanes && space.strideAlongVector(position) != 1)
+  return values;
+}
+
+void NestEmitter::emitStores(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, Mode mode, ValueRange values,
+                             IndexSpace &space) {
+  setVariables(piece, variables, mode, space);
+  IndexExpr position = space.linearize(piece.index, shapeOf(kernel->getResult(results.front())));
+  if (mode.lanes && space.strideAlongVector(position) != 1)
     space.needsScalars = true;
   Value start = space.materialize(position, /*ofFirstLane=*/true);
   for (auto [result, value] : llvm::zip_equal(results, values))
-    emitStore(b, elementOf(yield.getValues()[result]), value, flatOutputs[result], start);
+    emitStore(b, elementOf(kernel->getResult(result)), value, flatOutputs[result], start);
 }
 
 /// Operations that one run of `block` takes, loops of known length included.
@@ -143,8 +174,6 @@ static void divideIntoTiles(PlannedPiece &planned) {
   SmallVector<LoopPiece::Loop> loops = planned.piece.loops();
   int64_t wanted = std::clamp<int64_t>(std::llround(planned.operations / operationsPerTile), 1, maxTiles);
   int64_t outer = 1;
-  planned.chunkedLoop = 0;
-  planned.chunk = planned.chunks = planned.tiles = 1;
   if (loops.empty())
     return;
   while (planned.chunkedLoop + 1 < loops.size() && outer * loops[planned.chunkedLoop].extent < wanted)
@@ -155,6 +184,8 @@ static void divideIntoTiles(PlannedPiece &planned) {
   // A chunk of the vectorized loop is a whole number of cache lines and vectors.
   if (planned.chunkedLoop + 1 == loops.size() && pieces > 1)
     planned.chunk = std::min<int64_t>(extent, llvm::alignTo(planned.chunk, 64));
+  else if (planned.square && planned.chunkedLoop == planned.squareLoop && pieces > 1)
+    planned.chunk = std::min<int64_t>(extent, llvm::alignTo(planned.chunk, planned.square));
   planned.chunks = (extent + planned.chunk - 1) / planned.chunk;
   planned.tiles = outer * planned.chunks;
 }
@@ -202,37 +233,87 @@ private:
 
   void emitBody(int64_t lanes) {
     IndexSpace space(b);
-    emitter.emitBody(planned.piece, planned.results, variables, lanes, space);
+    emitter.emitBody(planned.piece, planned.results, variables, {lanes, unsigned(loops.size()) - 1}, space);
+  }
+
+  /// `square` x `square` elements from the variables on, computed along squareLoop and stored along the innermost.
+  void emitSquare() {
+    unsigned outer = planned.squareLoop, inner = loops.size() - 1;
+    Value outerStart = variables[outer], innerStart = variables[inner];
+    std::vector<SmallVector<Value>> columns(planned.results.size());
+    for (int64_t i = 0; i < planned.square; ++i) {
+      variables[inner] = arith::AddIOp::create(b, innerStart, constant(i));
+      IndexSpace space(b);
+      SmallVector<Value> values = emitter.emitValues(planned.piece, planned.results, variables, {planned.square, outer}, space);
+      for (auto [column, value] : llvm::zip_equal(columns, values))
+        column.push_back(value);
+    }
+    for (SmallVector<Value> &column : columns)
+      column = emitTransposeLanes(b, column);
+    variables[inner] = innerStart;
+    for (int64_t i = 0; i < planned.square; ++i) {
+      variables[outer] = arith::AddIOp::create(b, outerStart, constant(i));
+      SmallVector<Value> rows;
+      for (SmallVector<Value> &column : columns)
+        rows.push_back(column[i]);
+      IndexSpace space(b);
+      space.setIteration(planned.piece.extents, planned.piece.isJoined);
+      emitter.emitStores(planned.piece, planned.results, variables, {planned.square, inner}, rows, space);
+    }
+    variables[outer] = outerStart;
   }
 
   void writeLoop(unsigned depth, Value lower, Value upper) {
-    if (depth + 1 < loops.size()) {
-      emitFor(b, lower, upper, 1, [&](Value variable) {
-        variables[depth] = variable;
+    bool isInnermost = depth + 1 == loops.size();
+    auto inside = [&] {
+      if (isInnermost)
+        emitBody(0);
+      else
         writeLoop(depth + 1, constant(0), constant(loops[depth + 1].extent));
+    };
+    int64_t extent = loops[depth].extent, done = 0;
+    if (!isInnermost) {
+      if (planned.square && depth == planned.squareLoop) {
+        done = extent / planned.square * planned.square;
+        isInSquare = true;
+        writeRange(depth, lower, upper, 0, done, planned.square, inside);
+        isInSquare = false;
+      }
+      writeRange(depth, lower, upper, done, extent, 1, inside);
+      return;
+    }
+    if (isInSquare) {
+      done = extent / planned.square * planned.square;
+      writeRange(depth, lower, upper, 0, done, planned.square, [&] { emitSquare(); });
+      writeRange(depth, lower, upper, done, extent, 1, [&] {
+        Value start = variables[planned.squareLoop];
+        emitFor(b, constant(0), constant(planned.square), 1, [&](Value i) {
+          variables[planned.squareLoop] = arith::AddIOp::create(b, start, i);
+          emitBody(0);
+        });
+        variables[planned.squareLoop] = start;
       });
       return;
     }
     // Vectors as far as they go, then ever shorter ones, then scalars.
-    int64_t extent = loops[depth].extent, done = 0;
     for (int64_t lanes = planned.lanes; lanes >= 4; lanes /= 2) {
       int64_t end = done + (extent - done) / lanes * lanes;
-      writeRange(depth, lower, upper, done, end, lanes);
+      writeRange(depth, lower, upper, done, end, lanes, [&] { emitBody(lanes); });
       done = end;
     }
-    writeRange(depth, lower, upper, done, extent, 0);
+    writeRange(depth, lower, upper, done, extent, 1, inside);
   }
 
-  /// The part of [lower, upper) that lies in [begin, end), in steps of `lanes`.
-  void writeRange(unsigned depth, Value lower, Value upper, int64_t begin, int64_t end, int64_t lanes) {
+  /// The part of [lower, upper) that lies in [begin, end), in steps of `step`.
+  void writeRange(unsigned depth, Value lower, Value upper, int64_t begin, int64_t end, int64_t step, llvm::function_ref<void()> body) {
     if (begin == end)
       return;
     bool isWhole = depth != planned.chunkedLoop || planned.chunks == 1;
     Value from = isWhole ? constant(begin) : Value(arith::MaxUIOp::create(b, lower, constant(begin)));
     Value to = isWhole ? constant(end) : Value(arith::MinUIOp::create(b, upper, constant(end)));
-    emitFor(b, from, to, lanes ? lanes : 1, [&](Value variable) {
+    emitFor(b, from, to, step, [&](Value variable) {
       variables[depth] = variable;
-      emitBody(lanes);
+      body();
     });
   }
 
@@ -241,6 +322,7 @@ private:
   ImplicitLocOpBuilder &b;
   SmallVector<LoopPiece::Loop> loops;
   SmallVector<Value> variables;
+  bool isInSquare = false;
 };
 } // namespace
 
@@ -258,32 +340,62 @@ static std::vector<SmallVector<unsigned>> groupByShape(nn::KernelOp kernel) {
   return groups;
 }
 
+/// Vectors along the innermost loop if that can be, else squares with another loop.
+static void chooseVectors(PlannedPiece &planned, nn::KernelOp kernel, const CpuTarget &target) {
+  const LoopPiece &piece = planned.piece;
+  SmallVector<LoopPiece::Loop> loops = piece.loops();
+  if (loops.empty())
+    return;
+  auto lanesWithin = [&](int64_t lanes, int64_t extent) {
+    while (lanes >= 4 && lanes > extent)
+      lanes /= 2;
+    return lanes >= 4 ? lanes : 0;
+  };
+  unsigned innermost = loops.size() - 1;
+  int64_t lanes = lanesWithin(lanesFor(kernel, target), loops[innermost].extent);
+  if (!lanes)
+    return;
+  bool fits = false;
+  runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) {
+    emitter.emitBody(piece, planned.results, {}, {lanes, innermost}, space);
+    fits = !space.needsScalars;
+  });
+  if (fits) {
+    planned.lanes = lanes;
+    return;
+  }
+  for (unsigned outer = innermost; outer-- > 0 && !planned.square;) {
+    int64_t square = lanesWithin(std::min(lanes, maxSquare), loops[outer].extent);
+    if (!square)
+      continue;
+    runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) {
+      emitter.emitValues(piece, planned.results, {}, {square, outer}, space);
+      if (!space.needsScalars) {
+        planned.square = square;
+        planned.squareLoop = outer;
+      }
+    });
+  }
+}
+
 static std::vector<PlannedPiece> planPieces(nn::KernelOp kernel, const CpuTarget &target) {
   std::vector<PlannedPiece> plan;
   for (const SmallVector<unsigned> &results : groupByShape(kernel)) {
     std::vector<LoopPiece> pieces = planLoops(shapeOf(kernel->getResult(results.front())), [&](const LoopPiece &piece) {
       LoopTrial trial;
       runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) {
-        emitter.emitBody(piece, results, {}, 0, space);
+        emitter.emitBody(piece, results, {}, {}, space);
         trial = {space.factorWishes, space.cutWishes, space.mustPart};
       });
       return trial;
     });
     for (LoopPiece &piece : pieces) {
-      PlannedPiece planned{piece, results, 0, 0, 0, 1, 1, 1};
-      int64_t elements = ShapedType::getNumElements(piece.extents);
+      PlannedPiece planned{piece, results};
       double operations =
-          runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) { emitter.emitBody(piece, results, {}, 0, space); });
-      SmallVector<LoopPiece::Loop> loops = piece.loops();
-      int64_t lanes = lanesFor(kernel, target);
-      while (lanes >= 4 && !loops.empty() && lanes > loops.back().extent)
-        lanes /= 2;
-      if (lanes >= 4 && !loops.empty())
-        runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) {
-          emitter.emitBody(piece, results, {}, lanes, space);
-          planned.lanes = space.needsScalars ? 0 : lanes;
-        });
-      planned.operations = operations * double(elements) / double(std::max<int64_t>(1, planned.lanes));
+          runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) { emitter.emitBody(piece, results, {}, {}, space); });
+      chooseVectors(planned, kernel, target);
+      double lanes = std::max<int64_t>({1, planned.lanes, planned.square});
+      planned.operations = operations * double(ShapedType::getNumElements(piece.extents)) / lanes;
       divideIntoTiles(planned);
       plan.push_back(std::move(planned));
     }
