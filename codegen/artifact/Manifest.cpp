@@ -2,6 +2,7 @@
 
 #include "codegen/artifact/Manifest.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -13,7 +14,7 @@ namespace fettle::codegen {
 static constexpr llvm::StringLiteral format = "fettle-artifact";
 
 int64_t Manifest::macs() const {
-  int64_t sum = 0;
+  uint64_t sum = 0; // a damaged manifest may overflow it
   for (const Step &step : steps)
     sum += step.macs;
   return sum;
@@ -153,6 +154,18 @@ static bool isDeeplyNested(llvm::StringRef text) {
   return false;
 }
 
+/// Symbols and file names are made of it.
+static bool isIdentifier(llvm::StringRef name) {
+  return !name.empty() && !llvm::isDigit(name[0]) &&
+         llvm::all_of(name, [](char character) { return llvm::isAlnum(character) || character == '_'; });
+}
+
+static bool staysInside(llvm::StringRef path) {
+  return !llvm::sys::path::is_absolute(path) &&
+         llvm::none_of(llvm::make_range(llvm::sys::path::begin(path), llvm::sys::path::end(path)),
+                       [](llvm::StringRef component) { return component == ".."; });
+}
+
 llvm::Expected<Manifest> Manifest::parse(llvm::StringRef text) {
   if (isDeeplyNested(text))
     return llvm::createStringError("not the manifest of a fettle artifact: nested too deeply");
@@ -174,6 +187,11 @@ llvm::Expected<Manifest> Manifest::parse(llvm::StringRef text) {
     return root.getError();
   if (manifest.arenaBytes < 0 || manifest.weightsBytes < 0)
     return llvm::createStringError("manifest: negative size");
+  if (!isIdentifier(manifest.identifier))
+    return llvm::createStringError("manifest: 'identifier' is not one");
+  for (const File &file : manifest.files)
+    if (!staysInside(file.path))
+      return llvm::createStringError("manifest: the file '" + file.path + "' would lie outside the folder");
   for (llvm::StringRef key : {"format", "format_version", "name", "identifier", "version", "target", "inputs", "outputs",
                               "specializations", "steps", "kernels", "macs", "arena_bytes", "weights_bytes", "files",
                               "hashes", "golden"})

@@ -228,6 +228,8 @@ TEST_F(LoaderTest, DiagnosesDamage) {
   EXPECT_NE(changed("\"shape\"", "\"form\"").find("shape"), std::string::npos);
   EXPECT_NE(changed("x86_64-", "aarch64-").find("is for aarch64"), std::string::npos);
   EXPECT_NE(changed("\"required_features\": [", "\"required_features\": [\"amx-fp8\", ").find("lacks"), std::string::npos);
+  EXPECT_NE(changed("\"identifier\": \"tiny\"", "\"identifier\": \"../tiny\"").find("identifier"), std::string::npos);
+  EXPECT_NE(changed("\"path\": \"tiny.o\"", "\"path\": \"../../dev/zero\"").find("outside the folder"), std::string::npos);
   writeFile(folder + "/manifest.json", std::string(100000, '['));
   EXPECT_NE(openError().find("nested too deeply"), std::string::npos);
   for (size_t length : {size_t(0), size_t(1), manifest.size() / 2}) {

@@ -1,0 +1,24 @@
+//===- ManifestFuzzer.cpp - any bytes as a manifest -----------------------===//
+//
+// Whatever the bytes are, reading them ends with an error or with a manifest that
+// is written and read again as the same text.
+//   ManifestFuzzer -max_len=65536 -rss_limit_mb=2048 CORPUS
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/artifact/Manifest.h"
+#include <cstdlib>
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  using fettle::codegen::Manifest;
+  llvm::Expected<Manifest> manifest = Manifest::parse(llvm::StringRef(reinterpret_cast<const char *>(data), size));
+  if (!manifest) {
+    llvm::consumeError(manifest.takeError());
+    return 0;
+  }
+  std::string text = manifest->print();
+  llvm::Expected<Manifest> again = Manifest::parse(text);
+  if (!again || again->print() != text)
+    std::abort();
+  return 0;
+}
