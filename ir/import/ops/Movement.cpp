@@ -283,19 +283,6 @@ static void importCenterCropPad(NodeImporter &node) {
   node.setOutput(input);
 }
 
-/// The operators of the first opsets cut a border [left, top, right, bottom], to a size if one is given.
-static void importCrop(NodeImporter &node) {
-  Value input = node.input(0);
-  std::vector<int64_t> border = node.integersAttribute("border").value_or(std::vector<int64_t>());
-  std::vector<int64_t> scale = node.integersAttribute("scale").value_or(std::vector<int64_t>());
-  if (rankOf(input) != 4 || border.size() != 4 || (!scale.empty() && scale.size() != 2))
-    return node.fail("needs an image of rank 4 and a border of four amounts");
-  int64_t height = scale.empty() ? dimOf(input, 2) - border[1] - border[3] : scale[0];
-  int64_t width = scale.empty() ? dimOf(input, 3) - border[0] - border[2] : scale[1];
-  input = node.sliceAxis(input, 2, border[1], height);
-  node.setOutput(node.sliceAxis(input, 3, border[0], width));
-}
-
 //===--- Blocks and order -------------------------------------------------===//
 
 static void importDepthToSpace(NodeImporter &node) {
@@ -338,7 +325,6 @@ ArrayRef<OperatorEntry> movementOperators() {
   static const OperatorEntry table[] = {
       {"", "CenterCropPad", 18, newestOpset, importCenterCropPad, constantShape},
       {"", "Concat", 1, newestOpset, importConcat, ""},
-      {"", "Crop", 1, 9, importCrop, "withdrawn experimental operator"},
       {"", "DepthToSpace", 1, newestOpset, importDepthToSpace, ""},
       {"", "Expand", 8, newestOpset, importExpand, constantShape},
       {"", "Flatten", 1, newestOpset, importFlatten, ""},

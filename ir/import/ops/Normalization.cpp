@@ -197,27 +197,12 @@ static void importDropout(NodeImporter &node) {
 
 //===--- Withdrawn experimental operators ---------------------------------===//
 
-static void importImageScaler(NodeImporter &node) {
-  Value input = node.input(0);
-  std::vector<float> bias = node.realsAttribute("bias").value_or(std::vector<float>());
-  std::vector<double> values(bias.begin(), bias.end());
-  Value scaled = node.scaled(input, node.real("scale", 1));
-  node.setOutput(node.add(scaled, node.reals(values, {int64_t(values.size()), 1, 1}, elementOf(input))));
-}
-
-static void importAffine(NodeImporter &node) {
-  Value scaled = node.scaled(node.input(0), node.real("alpha", 1));
-  node.setOutput(node.add(scaled, node.scalarLike(node.real("beta", 0), scaled)));
-}
-
 ArrayRef<OperatorEntry> normalizationOperators() {
   static const OperatorEntry table[] = {
-      {"", "Affine", 1, 9, importAffine, "withdrawn experimental operator"},
       {"", "BatchNormalization", 6, newestOpset, importBatchNorm, "spatial statistics only"},
       {"", "Dropout", 1, newestOpset, importDropout, "inference only"},
       {"", "GroupNormalization", 18, newestOpset, importGroupNorm, ""},
       {"", "Hardmax", 1, newestOpset, importHardmax, ""},
-      {"", "ImageScaler", 1, 9, importImageScaler, "withdrawn experimental operator"},
       {"", "InstanceNormalization", 1, newestOpset, importInstanceNorm, ""},
       {"", "LRN", 1, newestOpset, importLrn, ""},
       {"", "LayerNormalization", 17, newestOpset, importLayerNorm, ""},
