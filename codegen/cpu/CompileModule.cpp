@@ -32,10 +32,13 @@ void loadCodegenDialects(MLIRContext &context) {
   DialectRegistry registry;
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  registerLoweringDialects(registry);
   context.appendDialectRegistry(registry);
   context.loadDialect<affine::AffineDialect, arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, index::IndexDialect,
                       LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, nn::NnDialect, scf::SCFDialect, ub::UBDialect,
                       vector::VectorDialect>();
+  for (StringRef name : registry.getDialectNames())
+    context.getOrLoadDialect(name);
 }
 
 namespace {

@@ -50,6 +50,12 @@ static void buildLowering(OpPassManager &pm) {
   pm.addPass(createReconcileUnrealizedCastsPass());
 }
 
+void registerLoweringDialects(DialectRegistry &registry) {
+  OpPassManager pm(ModuleOp::getOperationName());
+  buildLowering(pm);
+  pm.getDependentDialects(registry);
+}
+
 /// `symbol` takes its pointers from an array, so that all kernels have one type;
 /// the body keeps them as noalias parameters, which is what LLVM's alias analysis reads.
 static void addEntryPoint(llvm::Module &module, llvm::Function &body, llvm::StringRef symbol) {

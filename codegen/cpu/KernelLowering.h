@@ -4,10 +4,15 @@
 
 #include "ir/target/CpuTarget.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/DialectRegistry.h"
 #include "llvm/Support/Error.h"
 #include <string>
 
 namespace fettle::codegen {
+
+/// The dialects that lowering creates. They must be loaded before the first
+/// lowerKernel: loading one while another thread works on the context is a race.
+void registerLoweringDialects(mlir::DialectRegistry &registry);
 
 /// Lowers a module with one func @kernel (Kernel.h) to LLVM and compiles it to a
 /// relocatable object that defines `symbol` with the signature
