@@ -18,6 +18,7 @@
 #include "codegen/common/ElementFamilies.h"
 #include "codegen/common/Kernel.h"
 #include "codegen/common/PointwiseFamilies.h"
+#include "ir/nn/ResizedExtent.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -79,17 +80,18 @@ Lanes Resizer::scalarOf(const IndexExpr &expr) {
 Lanes Resizer::coordinate(unsigned axis) {
   Lanes o = scalarOf(index[axis]);
   double scale = op.getScales()[axis], inExtent = in[axis], outExtent = out[axis];
+  double resized = nn::resizedExtent(in[axis], out[axis], scale);
   Lanes halfPixel = (o + 0.5) / scale - 0.5;
   switch (op.getCoordinates()) {
   case nn::CoordinateKind::half_pixel: return halfPixel;
-  case nn::CoordinateKind::half_pixel_symmetric: return halfPixel + inExtent / 2 * (1 - outExtent / (scale * inExtent));
+  case nn::CoordinateKind::half_pixel_symmetric: return halfPixel + inExtent / 2 * (1 - outExtent / resized);
   case nn::CoordinateKind::pytorch_half_pixel: return outExtent > 1 ? halfPixel : o.constant(0.0);
-  case nn::CoordinateKind::align_corners: return outExtent > 1 ? o * (inExtent - 1) / (outExtent - 1) : o.constant(0.0);
+  case nn::CoordinateKind::align_corners: return resized != 1 ? o * (inExtent - 1) / (resized - 1) : o.constant(0.0);
   case nn::CoordinateKind::asymmetric: return o / scale;
   case nn::CoordinateKind::tf_crop_and_resize: {
     double begin = op.getRoi()[axis], end = op.getRoi()[in.size() + axis];
-    Lanes x = outExtent > 1 ? begin * (inExtent - 1) + o * (end - begin) * (inExtent - 1) / (outExtent - 1)
-                            : o.constant(0.5 * (begin + end) * (inExtent - 1));
+    Lanes x = resized != 1 ? begin * (inExtent - 1) + o * (end - begin) * (inExtent - 1) / (resized - 1)
+                           : o.constant(0.5 * (begin + end) * (inExtent - 1));
     conditions.push_back(x >= 0.0);
     conditions.push_back(x <= inExtent - 1);
     return x;

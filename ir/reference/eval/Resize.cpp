@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ir/nn/ResizedExtent.h"
 #include "ir/reference/eval/Elements.h"
 #include "ir/reference/eval/Eval.h"
 #include "ir/reference/eval/Rows.h"
@@ -33,24 +34,24 @@ using Taps = SmallVector<Tap, 4>;
 /// Input coordinate of output position `i`.
 static double coordinateOf(nn::ResizeOp op, int64_t axis, int64_t i) {
   double scale = op.getScales()[axis];
-  double extent = double(op.getInput().getType().getDimSize(axis)), resized = extent * scale;
+  int64_t in = op.getInput().getType().getDimSize(axis), out = op.getOutput().getType().getDimSize(axis);
+  double extent = double(in), resized = nn::resizedExtent(in, out, scale);
   switch (op.getCoordinates()) {
   case CoordinateKind::half_pixel:
     return (i + 0.5) / scale - 0.5;
-  case CoordinateKind::half_pixel_symmetric: {
-    double adjustment = double(op.getOutput().getType().getDimSize(axis)) / resized;
-    return extent / 2 * (1 - adjustment) + (i + 0.5) / scale - 0.5;
-  }
+  case CoordinateKind::half_pixel_symmetric:
+    return extent / 2 * (1 - double(out) / resized) + (i + 0.5) / scale - 0.5;
   case CoordinateKind::pytorch_half_pixel:
-    return resized == 1 ? -0.5 : (i + 0.5) / scale - 0.5;
+    return out == 1 ? 0 : (i + 0.5) / scale - 0.5;
   case CoordinateKind::align_corners:
     return resized == 1 ? 0 : i * (extent - 1) / (resized - 1);
   case CoordinateKind::asymmetric:
     return i / scale;
   case CoordinateKind::tf_crop_and_resize: {
     double start = op.getRoi()[axis], end = op.getRoi()[op.getScales().size() + axis];
-    double within = resized == 1 ? (end - start) * (extent - 1) / 2 : i * (end - start) * (extent - 1) / (resized - 1);
-    return start * (extent - 1) + within;
+    if (resized == 1)
+      return (start + end) * (extent - 1) / 2;
+    return start * (extent - 1) + i * (end - start) * (extent - 1) / (resized - 1);
   }
   }
   llvm_unreachable("all kinds are handled");
