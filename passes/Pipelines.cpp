@@ -55,6 +55,8 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
     // Steps that a transpose kept from their contraction.
     function.addPass(createFoldAffinePass());
     function.addPass(createSimplifyPass());
+    function.addPass(createMergeProductsPass());
+    function.addPass(createFoldConstantsPass());
     function.addPass(createCSEPass());
     return;
   case Phase::Kernels:

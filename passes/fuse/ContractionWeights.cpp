@@ -11,10 +11,16 @@ namespace fettle {
 
 static ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
 
+static constexpr int64_t maxSplatElements = 1 << 20;
+
 std::optional<ContractionWeights> ContractionWeights::get(Operation *op) {
   ContractionWeights result;
   result.op = op;
   if (!op || !isa<ConvOp, ConvTransposeOp, MatMulOp>(op) || op->getNumOperands() < 2)
+    return std::nullopt;
+  // A splat may be of any size, as it takes no space in a file: it is not written out.
+  auto constant = op->getOperand(1).getDefiningOp<ConstantOp>();
+  if (!constant || (constant.getValue().isSplat() && constant.getOutput().getType().getNumElements() > maxSplatElements))
     return std::nullopt;
   std::optional<HostTensor> weights = constantTensor(op->getOperand(1));
   auto isFloat = [](Type type) { return isa<FloatType>(cast<RankedTensorType>(type).getElementType()); };

@@ -210,10 +210,12 @@ private:
 
 struct FoldAffine : impl::FoldAffinePassBase<FoldAffine> {
   void runOnOperation() override {
-    RewritePatternSet patterns(&getContext());
-    patterns.add<FoldStepBehind, FoldStepBefore, MergeSteps>(&getContext());
+    // Chains are merged first, so that weights are not scaled once per link.
+    RewritePatternSet merging(&getContext()), folding(&getContext());
+    merging.add<MergeSteps>(&getContext());
+    folding.add<FoldStepBehind, FoldStepBefore, MergeSteps>(&getContext());
     // Stopping early leaves a correct function, only a longer one.
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    if (failed(applyPatternsGreedily(getOperation(), std::move(merging))) || failed(applyPatternsGreedily(getOperation(), std::move(folding))))
       getOperation().emitRemark("rewriting stopped before nothing was left to do");
   }
 };

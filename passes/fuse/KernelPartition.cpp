@@ -150,7 +150,7 @@ void KernelPartition::growPrologue(Members &members, Operation *root) {
 void KernelPartition::growViewsBefore(Members &members, Operation *root) {
   for (Value operand : root->getOperands()) {
     SmallVector<Operation *> chain;
-    for (Operation *op = operand.getDefiningOp(); op && isFree(op); op = op->getOperand(0).getDefiningOp()) {
+    for (Operation *op = operand.getDefiningOp(); op && isFree(op) && chain.size() < maxClusterOps; op = op->getOperand(0).getDefiningOp()) {
       auto reshape = dyn_cast<ReshapeOp>(op);
       if (!isa<SliceOp, TransposeOp, BroadcastOp>(op) && !(reshape && isSplittingReshape(reshape)))
         break;

@@ -61,6 +61,25 @@ def ConvertLayoutPass : Pass<"convert-layout", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::fettle::nn::NnDialect"];
 }
 
+def MergeProductsPass : Pass<"merge-products", "::mlir::func::FuncOp"> {
+  let summary = "makes one matrix product of those that share their input";
+  let description = [{
+    Products with constant weights whose results are only moved: queries, keys and values. Leaves concatenations of
+    constants to `fold-constants`.
+
+    ```mlir
+    // before
+    %q = nn.matmul %x, %wq : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    %k = nn.matmul %x, %wk : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    // after: w = [wq wk]
+    %p = nn.matmul %x, %w : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
+    %q = nn.slice %p {starts = array<i64: 0, 0>, ...} : (tensor<4x16xf32>) -> tensor<4x8xf32>
+    %k = nn.slice %p {starts = array<i64: 0, 8>, ...} : (tensor<4x16xf32>) -> tensor<4x8xf32>
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+}
+
 def FormKernelsPass : Pass<"form-kernels", "::mlir::func::FuncOp"> {
   let summary = "groups the ops of a function into nn.kernel ops";
   let description = [{

@@ -11,24 +11,24 @@ using namespace fettle::nn;
 namespace fettle {
 
 /// Products of an activation have few factors; a longer chain is something else.
-static constexpr size_t maxFactors = 8;
+static constexpr int maxDepth = 8;
 
-static void addFactors(Value value, Type type, bool isRoot, Product &product) {
+static void addFactors(Value value, Type type, int depth, Product &product) {
   if (std::optional<double> number = splatValue(value)) {
     product.coefficient *= *number;
     return;
   }
   auto binary = value.getDefiningOp<BinaryOp>();
-  bool isOpen = binary && binary.getOutput().getType() == type && (isRoot || value.hasOneUse()) && product.values.size() < maxFactors;
+  bool isOpen = binary && binary.getOutput().getType() == type && (depth == maxDepth || value.hasOneUse()) && depth > 0;
   if (isOpen && binary.getKind() == BinaryKind::mul) {
-    addFactors(binary.getLhs(), type, false, product);
-    addFactors(binary.getRhs(), type, false, product);
+    addFactors(binary.getLhs(), type, depth - 1, product);
+    addFactors(binary.getRhs(), type, depth - 1, product);
     return;
   }
   std::optional<double> divisor = isOpen && binary.getKind() == BinaryKind::div ? splatValue(binary.getRhs()) : std::nullopt;
   if (divisor && *divisor != 0) {
     product.coefficient /= *divisor;
-    addFactors(binary.getLhs(), type, false, product);
+    addFactors(binary.getLhs(), type, depth - 1, product);
     return;
   }
   product.values.push_back(value);
@@ -36,7 +36,7 @@ static void addFactors(Value value, Type type, bool isRoot, Product &product) {
 
 Product factorize(Value value) {
   Product product;
-  addFactors(value, value.getType(), true, product);
+  addFactors(value, value.getType(), maxDepth, product);
   return product;
 }
 
@@ -98,7 +98,6 @@ static std::optional<Polynomial> computePolynomial(Value value, Value variable, 
 }
 
 std::optional<Polynomial> polynomialIn(Value value, Value variable) {
-  constexpr int maxDepth = 8;
   return computePolynomial(value, variable, maxDepth);
 }
 

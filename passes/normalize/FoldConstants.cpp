@@ -29,6 +29,39 @@ static DenseElementsAttr foldSplatMovement(Operation *op) {
   return dense && dense.isSplat() ? dense.resizeSplat(cast<RankedTensorType>(op->getResult(0).getType())) : DenseElementsAttr();
 }
 
+/// A pointwise op on splats gives a splat: computed for one element, for a splat may be of any size.
+static DenseElementsAttr foldSplatPointwise(Operation *op) {
+  if (!isa<UnaryOp, BinaryOp, CompareOp, SelectOp, ClampOp, CastOp>(op))
+    return {};
+  SmallVector<Value> operands;
+  SmallVector<HostTensor> values;
+  auto resultType = cast<RankedTensorType>(op->getResult(0).getType());
+  auto scalarOf = [](Type type) { return RankedTensorType::get({}, cast<RankedTensorType>(type).getElementType()); };
+  for (Value operand : op->getOperands()) {
+    auto constant = operand.getDefiningOp<ConstantOp>();
+    auto dense = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : DenseElementsAttr();
+    if (!dense || !dense.isSplat())
+      return {};
+    values.push_back(HostTensor::fromAttribute(dense.resizeSplat(scalarOf(operand.getType()))));
+  }
+  OpBuilder builder(op);
+  OperationState state(op->getLoc(), op->getName());
+  for (const HostTensor &value : values)
+    operands.push_back(makeConstant(builder, op->getLoc(), value, "splat"));
+  state.addOperands(operands);
+  state.addTypes(scalarOf(resultType));
+  state.attributes = op->getAttrs();
+  Operation *scalar = builder.create(state);
+  FailureOr<SmallVector<HostTensor>> result = reference::evaluate(scalar, values);
+  scalar->erase();
+  for (Value operand : operands)
+    operand.getDefiningOp()->erase();
+  auto attribute = succeeded(result) ? dyn_cast<DenseElementsAttr>(result->front().toAttribute("splat")) : DenseElementsAttr();
+  return attribute ? attribute.resizeSplat(resultType) : DenseElementsAttr();
+}
+
+/// Bytes of a splat that are worth writing out for the interpreter.
+static constexpr int64_t maxSplatBytes = int64_t(1) << 26;
 /// Multiply-accumulates that the interpreter does within about a second.
 static constexpr int64_t maxMacs = int64_t(1) << 26;
 
@@ -37,7 +70,8 @@ static LogicalResult checkFoldable(Operation *op, int64_t growth) {
     return failure();
   int64_t read = 0, written = 0;
   for (Value operand : op->getOperands()) {
-    if (!operand.getDefiningOp<ConstantOp>())
+    auto constant = operand.getDefiningOp<ConstantOp>();
+    if (!constant || (constant.getValue().isSplat() && sizeBytes(operand) > maxSplatBytes))
       return failure();
     read += sizeBytes(operand);
   }
@@ -72,7 +106,8 @@ struct FoldConstants : impl::FoldConstantsPassBase<FoldConstants> {
     llvm::SetVector<Operation *> spent;
     // Operands come before their readers, so one walk folds whole chains.
     for (Operation &op : llvm::make_early_inc_range(getOperation().getOps())) {
-      if (DenseElementsAttr splat = foldSplatMovement(&op)) {
+      DenseElementsAttr splat = foldSplatMovement(&op);
+      if (splat || (splat = foldSplatPointwise(&op))) {
         OpBuilder builder(&op);
         op.getResult(0).replaceAllUsesWith(ConstantOp::create(builder, op.getLoc(), splat).getOutput());
       } else if (failed(checkFoldable(&op, growth))) {

@@ -38,6 +38,8 @@ namespace fettle {
 
 /// A score this low or lower has no weight in a softmax.
 static constexpr double hidden = -1e4;
+/// Ops between a product and what it is matched with.
+static constexpr int maxDepth = 12;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
@@ -141,17 +143,17 @@ static SoftmaxOp findSoftmax(Value probabilities) {
 }
 
 /// `value` without the number it is multiplied by, also behind views and transposes; `scale` takes the number.
-static Value withoutScale(PatternRewriter &rewriter, Value value, double &scale) {
-  if (!value.hasOneUse())
+static Value withoutScale(PatternRewriter &rewriter, Value value, double &scale, int depth = maxDepth) {
+  if (!value.hasOneUse() || depth == 0)
     return value;
   if (auto scaled = matchScaled(value)) {
     scale *= scaled->second;
-    return withoutScale(rewriter, scaled->first, scale);
+    return withoutScale(rewriter, scaled->first, scale, depth - 1);
   }
   Operation *op = value.getDefiningOp();
   if (!isa_and_nonnull<TransposeOp, ReshapeOp>(op))
     return value;
-  Value inner = withoutScale(rewriter, op->getOperand(0), scale);
+  Value inner = withoutScale(rewriter, op->getOperand(0), scale, depth - 1);
   if (inner == op->getOperand(0))
     return value;
   IRMapping mapping;
@@ -264,7 +266,6 @@ struct RaiseProducts : OpRewritePattern<MatMulOp> {
     if (int64_t(softmax.getAxis()) != scoresType.getRank() - 1 || scoresType.getRank() != rank)
       return rewriter.notifyMatchFailure(op, "the softmax is not over the keys");
     Scores scores;
-    constexpr int maxDepth = 12;
     if (!peelScores(softmax.getInput(), scoresType, scores, maxDepth))
       return rewriter.notifyMatchFailure(op, "the softmax is not of a product of queries and keys");
     MatMulOp product = scores.product;

@@ -34,10 +34,10 @@ static bool isCommutative(BinaryKind kind) {
                             kind);
 }
 
-/// True if 1 / number is exact.
+/// True if 1 / number is exact in every float type, and far from its limits.
 static bool hasExactReciprocal(double number) {
   int exponent;
-  return std::abs(std::frexp(number, &exponent)) == 0.5 && std::abs(exponent) < 100;
+  return std::abs(std::frexp(number, &exponent)) == 0.5 && std::abs(exponent) <= 10;
 }
 
 namespace {
@@ -161,7 +161,7 @@ struct MergeScales : OpRewritePattern<BinaryOp> {
     if (op.getKind() != BinaryKind::mul || !inner || inner.getKind() != BinaryKind::mul || !isFloat(op.getOutput()))
       return rewriter.notifyMatchFailure(op, "not a product of products");
     std::optional<double> outer = splatValue(op.getRhs()), first = splatValue(inner.getRhs());
-    if (!outer || !first || !hasExactReciprocal(*outer) || inner.getLhs().getType() != op.getOutput().getType())
+    if (!outer || !first || !hasExactReciprocal(*outer) || std::abs(*first) > 16 || std::abs(*first) < 1.0 / 16 || inner.getLhs().getType() != op.getOutput().getType())
       return rewriter.notifyMatchFailure(op, "merging the factors would round otherwise");
     auto element = cast<RankedTensorType>(op.getOutput().getType()).getElementType();
     Value factor = makeScalar(rewriter, op.getLoc(), element, *outer * *first);
