@@ -13,6 +13,8 @@ namespace fettle {
 /// No tensor of a model has more elements: what asks for more is an error in
 /// its shape arithmetic, and sizes below it never overflow when counted in bits.
 static constexpr int64_t maxTensorElements = int64_t(1) << 40;
+/// Index tensors, masks and matrices that importers compute.
+static constexpr int64_t maxConstantElements = int64_t(1) << 26;
 
 //===--- Shapes -----------------------------------------------------------===//
 
@@ -77,6 +79,18 @@ bool Emitter::checkShape(ArrayRef<int64_t> shape) {
   return true;
 }
 
+bool Emitter::checkConstant(ArrayRef<int64_t> shape) {
+  if (!checkShape(shape))
+    return false;
+  int64_t elements = 1;
+  for (int64_t dim : shape)
+    elements *= std::max<int64_t>(dim, 1);
+  if (elements <= maxConstantElements)
+    return true;
+  fail("needs a constant of shape " + formatShape(shape) + ", which is too large");
+  return false;
+}
+
 int64_t Emitter::normalizeAxis(int64_t axis, int64_t rank) {
   if (axis >= -rank && axis < rank)
     return axis < 0 ? axis + rank : axis;
@@ -136,6 +150,16 @@ Value Emitter::integers(ArrayRef<int64_t> values, ArrayRef<int64_t> shape) {
   for (auto [i, value] : llvm::enumerate(values))
     tensor.setInteger(i, value);
   return constant(tensor);
+}
+
+Value Emitter::countUp(int64_t count, int64_t axis, int64_t rank) {
+  if (hasFailed || !checkConstant({count}))
+    return poison;
+  std::vector<int64_t> values(count), shape(rank, 1);
+  std::iota(values.begin(), values.end(), 0);
+  if (axis >= 0 && axis < rank)
+    shape[axis] = count;
+  return integers(values, shape);
 }
 
 Value Emitter::reals(ArrayRef<double> values, ArrayRef<int64_t> shape, Type element) {

@@ -53,6 +53,8 @@ public:
   /// int64 tensor; one-dimensional unless a shape is given.
   mlir::Value integers(llvm::ArrayRef<int64_t> values);
   mlir::Value integers(llvm::ArrayRef<int64_t> values, llvm::ArrayRef<int64_t> shape);
+  /// 0 ... count - 1 along `axis` of a tensor whose other extents are 1.
+  mlir::Value countUp(int64_t count, int64_t axis, int64_t rank);
   mlir::Value reals(llvm::ArrayRef<double> values, llvm::ArrayRef<int64_t> shape, mlir::Type element);
 
   //===--- Elementwise ------------------------------------------------------===//
@@ -134,6 +136,9 @@ public:
 
   /// Fails where the extents are negative or their product is beyond reach.
   bool checkShape(llvm::ArrayRef<int64_t> shape);
+  /// Fails where a constant of these extents is too large to be written out at import. To be asked before its elements
+  /// are computed: extents come from the model, and need not be backed by any data.
+  bool checkConstant(llvm::ArrayRef<int64_t> shape);
   /// `axis` counted from the front. Fails where the rank has no such axis.
   int64_t normalizeAxis(int64_t axis, int64_t rank);
   std::vector<int64_t> normalizeAxes(llvm::ArrayRef<int64_t> axes, int64_t rank);

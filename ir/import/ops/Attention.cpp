@@ -40,23 +40,14 @@ static Value emitScores(NodeImporter &node, const AttentionParts &parts, int64_t
   return mode == 3 ? node.softmax(scores, 3) : scores;
 }
 
-/// 0 ... count - 1 along `axis` of four.
-static Value positions(NodeImporter &node, int64_t count, size_t axis) {
-  std::vector<int64_t> values(count), shape(4, 1);
-  for (int64_t i = 0; i < count; ++i)
-    values[i] = i;
-  shape[axis] = count;
-  return node.integers(values, shape);
-}
-
 /// -inf for the keys behind each sample's length [n] and, if causal, behind the query, the last of which stands at the
 /// sample's last key: [n, 1, 1 or s, t].
 static Value paddingMask(NodeImporter &node, Value lengths, int64_t s, int64_t t, bool causal, Type element) {
   Value limits = node.reshape(node.cast(lengths, node.i64()), {dimOf(lengths, 0), 1, 1, 1});
-  Value keys = positions(node, t, 3);
+  Value keys = node.countUp(t, 3, 4);
   Value seen = node.compare(nn::CompareKind::lt, keys, limits);
   if (causal) {
-    Value last = node.add(positions(node, s, 2), node.sub(limits, node.scalar(double(s), node.i64())));
+    Value last = node.add(node.countUp(s, 2, 4), node.sub(limits, node.scalar(double(s), node.i64())));
     seen = node.binary(nn::BinaryKind::logical_and, seen, node.compare(nn::CompareKind::le, keys, last));
   }
   return additiveMask(node, seen, element);

@@ -17,10 +17,8 @@ Value additiveMask(NodeImporter &node, Value mask, Type element) {
 
 Value windowMask(NodeImporter &node, int64_t s, int64_t t, int64_t offset, std::optional<int64_t> left,
                  std::optional<int64_t> right, Type element) {
-  if (s * t > int64_t(1) << 28) {
-    node.fail("a mask of " + Twine(s) + " by " + Twine(t) + " is too large");
+  if (!node.checkConstant({s, t}))
     return node.scalar(0, element);
-  }
   HostTensor mask(RankedTensorType::get({s, t}, element));
   for (int64_t i = 0; i < s; ++i)
     for (int64_t j = 0; j < t; ++j)

@@ -201,6 +201,8 @@ static std::vector<Value> unrollScan(NodeImporter &node, const ScanPlan &plan, s
       node.fail("its sequences are of different lengths");
     turns = extent;
   }
+  if (turns > maxUnrolledNodes)
+    node.fail("unrolls to " + Twine(turns) + " turns", "scan a shorter sequence");
   std::vector<std::vector<Value>> scanned(plan.outputAxes.size());
   int64_t nodesBefore = node.graph.importedNodes();
   for (int64_t turn = 0; turn < turns && !node.failed(); ++turn) {
@@ -249,6 +251,8 @@ static void importBatchedScan(NodeImporter &node) {
     return;
   std::vector<std::vector<Value>> perResult(plan.body->outputs.size());
   int64_t batch = dimOf(node.input(node.numInputs() - 1), 0);
+  if (batch > maxUnrolledNodes)
+    return node.fail("unrolls to " + Twine(batch) + " samples", "scan a smaller batch");
   for (int64_t sample = 0; sample < batch && !node.failed(); ++sample) {
     std::vector<Value> states, sequences;
     for (int64_t i = 0; i < plan.stateCount + plan.sequenceCount; ++i) {

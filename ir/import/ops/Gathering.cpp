@@ -58,12 +58,9 @@ static void importTensorScatter(NodeImporter &node) {
     return node.fail("knows no mode '" + mode + "'");
   if (node.failed() || axis == 0 || rankOf(cache) != rank)
     return node.fail("needs a cache and an update of one rank, with the batch first");
-  std::vector<int64_t> steps(dimOf(update, axis)), along(rank, 1), perBatch(rank, 1);
-  for (size_t i = 0; i < steps.size(); ++i)
-    steps[i] = i;
-  along[axis] = steps.size();
+  std::vector<int64_t> perBatch(rank, 1);
   perBatch[0] = dimOf(update, 0);
-  Value positions = node.integers(steps, along);
+  Value positions = node.countUp(dimOf(update, axis), axis, rank);
   if (Value starts = node.optionalInput(2))
     positions = node.add(positions, node.reshape(node.cast(starts, node.i64()), perBatch));
   if (mode == "circular")

@@ -56,6 +56,8 @@ static void importRange(NodeImporter &node) {
   double count = delta == 0 ? NAN : std::max(std::ceil((limit - start) / delta), 0.0);
   if (!(count < double(int64_t(1) << 31)))
     return node.fail("has no end");
+  if (!node.checkConstant({int64_t(count)}))
+    return;
   HostTensor result(RankedTensorType::get({int64_t(count)}, element));
   for (int64_t i = 0; i < result.numElements(); ++i) {
     if (isa<FloatType>(element))
@@ -72,8 +74,8 @@ static void importEyeLike(NodeImporter &node) {
     return node.fail("needs a matrix, not " + formatShape(shapeOf(input)));
   Type element = node.elementTypeAttribute("dtype", elementOf(input));
   int64_t k = node.integer("k", 0), rows = dimOf(input, 0), columns = dimOf(input, 1);
-  if (node.failed() || rows * columns > int64_t(1) << 31)
-    return node.fail("is too large");
+  if (node.failed() || !node.checkConstant({rows, columns}))
+    return;
   HostTensor result(RankedTensorType::get({rows, columns}, element));
   for (int64_t row = 0; row < rows; ++row)
     if (k >= -rows && k <= columns && row + k >= 0 && row + k < columns)
@@ -96,11 +98,7 @@ static void importOneHot(NodeImporter &node) {
   Value at = node.unsqueeze(node.cast(indices, node.i64()), {axis});
   Value inRange = node.compare(nn::CompareKind::lt, at, node.scalar(0, node.i64()));
   at = node.select(inRange, node.add(at, node.scalar(double(depth), node.i64())), at);
-  std::vector<int64_t> positions(depth), along(rank, 1);
-  for (int64_t i = 0; i < depth; ++i)
-    positions[i] = i;
-  along[axis] = depth;
-  Value hit = node.compare(nn::CompareKind::eq, at, node.integers(positions, along));
+  Value hit = node.compare(nn::CompareKind::eq, at, node.countUp(depth, axis, rank));
   Value off = node.reshape(node.sliceAxis(values, 0, 0, 1), {}), on = node.reshape(node.sliceAxis(values, 0, 1, 1), {});
   node.setOutput(node.select(hit, on, off));
 }
@@ -120,8 +118,8 @@ static void importTrilu(NodeImporter &node) {
   bool upper = node.integer("upper", 1) != 0;
   int64_t rows = dimOf(input, -2), columns = dimOf(input, -1);
   k = std::clamp<int64_t>(k, -rows - 1, columns + 1);
-  if (rows * columns > int64_t(1) << 31)
-    return node.fail("is too large");
+  if (!node.checkConstant({rows, columns}))
+    return;
   HostTensor mask(RankedTensorType::get({rows, columns}, node.boolean()));
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t column = 0; column < columns; ++column)
@@ -137,8 +135,10 @@ static void importCosineWindow(NodeImporter &node, ArrayRef<double> coefficients
   Type element = node.elementTypeAttribute("output_datatype", node.f32());
   if (node.failed())
     return;
-  if (size.size() != 1 || size[0] < 0 || size[0] > int64_t(1) << 30)
-    return node.fail("size must be one number in range");
+  if (size.size() != 1)
+    return node.fail("size must be one number");
+  if (!node.checkConstant(size))
+    return;
   double period = node.integer("periodic", 1) != 0 ? double(size[0]) : double(size[0] - 1);
   HostTensor result(RankedTensorType::get({size[0]}, element));
   for (int64_t n = 0; n < size[0]; ++n) {
@@ -169,6 +169,8 @@ static void importMelWeightMatrix(NodeImporter &node) {
   if (node.failed() || !(bins >= 0 && bins < 1 << 20 && dftLength > 0 && dftLength < 1 << 20 && sampleRate > 0))
     return node.fail("its sizes are out of range");
   int64_t columns = int64_t(bins), rows = int64_t(dftLength) / 2 + 1;
+  if (!node.checkConstant({rows, columns}))
+    return;
   auto toMel = [](double hertz) { return 2595 * std::log10(1 + hertz / 700); };
   double lowMel = toMel(low), step = (toMel(high) - lowMel) / double(columns + 2);
   std::vector<double> edges(columns + 2);

@@ -165,13 +165,13 @@ static void importAffineGrid(NodeImporter &node) {
   int64_t d = int64_t(size.size()) - 2;
   if ((d != 2 && d != 3) || rankOf(theta) != 3 || dimOf(theta, 1) != d || dimOf(theta, 2) != d + 1)
     return node.fail("theta of shape " + formatShape(shapeOf(theta)) + " does not fit size " + formatShape(size));
-  if (!node.checkShape(size))
+  std::vector<int64_t> grids(size.begin() + 2, size.end());
+  grids.push_back(d + 1);
+  if (!node.checkConstant(grids))
     return;
   int64_t points = 1;
   for (int64_t i = 0; i < d; ++i)
     points *= size[2 + i];
-  if (points > int64_t(1) << 26)
-    return node.fail("a grid of " + Twine(points) + " points is too large");
   std::vector<double> grid(points * (d + 1), 1);
   for (int64_t at = 0; at < points; ++at) {
     int64_t rest = at;
@@ -224,6 +224,8 @@ static void importCol2Im(NodeImporter &node) {
   if (blockSize == 0 || dimOf(input, 1) % blockSize != 0 || dimOf(input, 2) != positions)
     return node.fail("columns of shape " + formatShape(shapeOf(input)) + " do not make an image of " +
                      formatShape(image) + " from blocks of " + formatShape(block));
+  if (!node.checkConstant({blockSize, positions}))
+    return;
   std::vector<int64_t> targets;
   for (int64_t b = 0; b < blockSize; ++b)
     for (int64_t p = 0; p < positions; ++p) {

@@ -115,11 +115,8 @@ static void importEmbedLayerNorm(NodeImporter &node) {
     return node.fail("needs ids of shape [batch, sequence]");
   int64_t n = dimOf(ids, 0), s = dimOf(ids, 1);
   Value sum = node.gather(node.input(2), ids, 0);
-  std::vector<int64_t> order(s);
-  for (int64_t i = 0; i < s; ++i)
-    order[i] = i;
   Value positions = node.optionalInput(8);
-  sum = node.add(sum, node.gather(node.input(3), positions ? positions : node.integers(order, {1, s}), 0));
+  sum = node.add(sum, node.gather(node.input(3), positions ? positions : node.countUp(s, 1, 2), 0));
   if (segments && node.hasInput(4))
     sum = node.add(sum, node.gather(node.input(4), segments, 0));
   node.setOutput(0, node.layerNorm(sum, node.input(5), node.input(6), 2, node.real("epsilon", 1e-12f)));

@@ -160,10 +160,8 @@ static void importRotaryEmbedding(NodeImporter &node) {
     input = splitHeads(node, input, heads);
   }
   if (elementsOf(positions) == 1) {
-    std::vector<int64_t> order(dimOf(input, 2));
-    for (size_t i = 0; i < order.size(); ++i)
-      order[i] = i;
-    positions = node.add(node.reshape(positions, {1, 1}), node.integers(order, {1, int64_t(order.size())}));
+    Value order = node.cast(node.countUp(dimOf(input, 2), 1, 2), elementOf(positions));
+    positions = node.add(node.reshape(positions, {1, 1}), order);
   }
   Value cos = node.unsqueeze(node.gather(cosines, positions, 0), {1});
   Value sin = node.unsqueeze(node.gather(sines, positions, 0), {1});

@@ -168,11 +168,7 @@ static void importHardmax(NodeImporter &node) {
     axis = 1;
   }
   Value best = node.create<nn::ArgOp>(nn::ArgKind::argmax, input, axis, /*keep_dims=*/true, /*select_last=*/false);
-  std::vector<int64_t> positions(dimOf(input, axis)), along(rankOf(input), 1);
-  for (size_t i = 0; i < positions.size(); ++i)
-    positions[i] = i;
-  along[axis] = positions.size();
-  Value hit = node.compare(nn::CompareKind::eq, node.integers(positions, along), best);
+  Value hit = node.compare(nn::CompareKind::eq, node.countUp(dimOf(input, axis), axis, rankOf(input)), best);
   node.setOutput(node.reshape(node.cast(hit, elementOf(input)), shape));
 }
 

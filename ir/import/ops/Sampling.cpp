@@ -12,10 +12,7 @@ using nn::CompareKind;
 
 /// 0 0 .. 1 1 .. n-1: which image each of `each` positions belongs to.
 static Value batchOfPositions(NodeImporter &node, int64_t n, int64_t each) {
-  std::vector<int64_t> batches(n);
-  for (int64_t i = 0; i < n; ++i)
-    batches[i] = i;
-  return node.reshape(node.broadcast(node.integers(batches, {n, 1}), {n, each}), {n * each});
+  return node.reshape(node.broadcast(node.countUp(n, 0, 2), {n, each}), {n * each});
 }
 
 /// Input [n, c, d1..dk], grid [n, o1..ok, k] in [-1, 1], the last spatial axis first.
@@ -68,7 +65,8 @@ static void importRoiAlign(NodeImporter &node) {
   if (s < 1)
     return node.fail("takes as many samples as each region is large (sampling_ratio = 0)",
                      "export the model with sampling_ratio = 2");
-  if (!node.checkShape({regions, c, rows, s, columns, s}))
+  if (!node.checkShape({regions, c, rows, s, columns, s}) || !node.checkConstant({rows, s}) ||
+      !node.checkConstant({columns, s}))
     return;
   bool halfPixel = node.text("coordinate_transformation_mode", node.opset < 16 ? "output_half_pixel" : "half_pixel") ==
                    "half_pixel";
@@ -135,7 +133,7 @@ static void importDeformConv(NodeImporter &node) {
       dimOf(weight, 1) * groups != c || dimOf(offset, 1) != 2 * offsetGroups * taps ||
       (mask && (rankOf(mask) != 4 || dimOf(mask, 1) != offsetGroups * taps)))
     return node.fail("its operands do not fit together");
-  if (!node.checkShape({c, n, taps, positions}))
+  if (!node.checkShape({c, n, taps, positions}) || !node.checkConstant({taps, positions}))
     return;
   Type element = elementOf(input);
   std::vector<Value> columns;

@@ -30,10 +30,8 @@ struct Transform {
 static Value transformMatrix(NodeImporter &node, const Transform &t, Type element) {
   int64_t rowParts = t.realInput ? 1 : 2, columnParts = t.realOutput ? 1 : 2;
   int64_t rows = t.inputs * rowParts, columns = t.outputs * columnParts;
-  if (t.length < 1 || rows > 1 << 16 || columns > 1 << 16 || rows * columns > int64_t(1) << 28) {
-    node.fail("a transform of length " + Twine(t.length) + " is too large");
+  if (!node.checkConstant({rows, columns}))
     return node.scalar(0, element);
-  }
   HostTensor matrix(RankedTensorType::get({rows, columns}, element));
   for (int64_t i = 0; i < t.inputs; ++i) {
     double weight = t.inverse ? 1.0 / double(t.length) : 1;
@@ -125,8 +123,8 @@ static void importStft(NodeImporter &node) {
       (window && elementsOf(window) != length))
     return node.fail("its frames do not fit a signal of shape " + formatShape(shapeOf(signal)));
   int64_t frames = (samples - length) / step[0] + 1;
-  if (frames * length > int64_t(1) << 28)
-    return node.fail("has too many frames");
+  if (!node.checkConstant({frames, length}))
+    return;
   std::vector<int64_t> index;
   for (int64_t frame = 0; frame < frames; ++frame)
     for (int64_t i = 0; i < length; ++i)

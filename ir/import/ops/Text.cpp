@@ -48,7 +48,7 @@ static void importTfIdfVectorizer(NodeImporter &node) {
     // Single tokens have no distance.
     for (int64_t distance = 1; distance <= (n == 1 ? 1 : skips + 1); ++distance) {
       int64_t windows = tokens - distance * (n - 1);
-      if (windows <= 0 || !node.checkShape({rows, windows, grams, n}))
+      if (windows <= 0 || !node.checkShape({rows, windows, grams, n}) || !node.checkConstant({windows, n}))
         break;
       std::vector<int64_t> index;
       for (int64_t at = 0; at < windows; ++at)
@@ -64,6 +64,8 @@ static void importTfIdfVectorizer(NodeImporter &node) {
       continue;
     if (mode == "IDF")
       counts = node.clamp(counts, 0, 1);
+    if (!node.checkConstant({grams, width}))
+      return;
     std::vector<double> placement(grams * width, 0);
     for (int64_t gram = 0; gram < grams; ++gram) {
       int64_t id = firstGram - grams + gram;

@@ -152,6 +152,16 @@ TEST_F(ImportTest, HugeShapesAreRefusedWithoutAllocation) {
   EXPECT_TRUE(mentions(problems[2], "e: ")) << problems[2];
 }
 
+TEST_F(ImportTest, ConstantsOfImportersAreBounded) {
+  GraphSpec graph = GraphSpec().input("x", {1 << 20, 1 << 20}).input("i", {1}, DataType::Int64).output("y").output("z");
+  graph.integers("depth", {int64_t(1) << 29});
+  graph.initializer(tensor("values", DataType::Float, {2}).text(9, std::string(8, '\0')));
+  graph.node({"Trilu", {"x"}, {"y"}, "triangle"}).node({"OneHot", {"i", "depth", "values"}, {"z"}, "hot"});
+  ImportResult result = import(graph);
+  ASSERT_EQ(result.problems.size(), 2u);
+  EXPECT_TRUE(mentions(result.problems[0].reason, "1048576x1048576, which is too large")) << result.problems[0].reason;
+}
+
 //===--- Control flow and functions ---------------------------------------===//
 
 /// A branch or loop body that gives `output` by applying `op` to `input`.
