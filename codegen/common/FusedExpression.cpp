@@ -84,7 +84,8 @@ private:
 /// A leaf's view after the ops of `path`, the last of which is nearest the leaf.
 static std::optional<StridedView> replay(StridedView view, ArrayRef<Operation *> path) {
   for (Operation *op : llvm::reverse(path)) {
-    std::optional<StridedView> next = isMovement(op) ? viewThrough(op, view) : view.broadcastTo(shapeOf(op->getResult(0)));
+    std::optional<StridedView> next =
+        isMovement(op) ? viewThrough(op, view) : view.broadcastTo(shapeOf(op->getResult(0)));
     if (!next)
       return std::nullopt;
     view = *next;
@@ -102,7 +103,8 @@ static std::optional<StridedView> undo(StridedView view, ArrayRef<Operation *> p
       view = view.transposed(inverse);
       continue;
     }
-    std::optional<StridedView> before = isa<nn::ReshapeOp>(op) ? view.reshaped(shapeOf(op->getOperand(0))) : std::nullopt;
+    std::optional<StridedView> before =
+        isa<nn::ReshapeOp>(op) ? view.reshaped(shapeOf(op->getOperand(0))) : std::nullopt;
     if (!before)
       return std::nullopt;
     view = *before;
@@ -233,7 +235,8 @@ static Value laneIndex(ImplicitLocOpBuilder &b, Value first, int64_t lane, int64
   return b.createOrFold<arith::AddIOp>(first, arith::ConstantIndexOp::create(b, lane * stride));
 }
 
-static Value emitRead(ImplicitLocOpBuilder &b, Type element, const StridedView &view, const ElementPosition &position, Value buffer) {
+static Value emitRead(ImplicitLocOpBuilder &b, Type element, const StridedView &view, const ElementPosition &position,
+                      Value buffer) {
   Value index = emitFlatIndex(b, view, position.coordinates);
   if (position.lanes == 0)
     return emitLoad(b, element, buffer, index);
@@ -248,7 +251,8 @@ static Value emitRead(ImplicitLocOpBuilder &b, Type element, const StridedView &
   }
   Value vector = arith::ConstantOp::create(b, b.getZeroAttr(type));
   for (int64_t lane = 0; lane < position.activeLanes; ++lane)
-    vector = vector::InsertOp::create(b, emitLoad(b, element, buffer, laneIndex(b, index, lane, stride)), vector, ArrayRef<int64_t>{lane});
+    vector = vector::InsertOp::create(b, emitLoad(b, element, buffer, laneIndex(b, index, lane, stride)), vector,
+                                      ArrayRef<int64_t>{lane});
   return vector;
 }
 
@@ -262,12 +266,14 @@ static Value emitSplat(ImplicitLocOpBuilder &b, ElementsAttr constant, int64_t l
   return arith::ConstantOp::create(b, DenseElementsAttr::get(VectorType::get(lanes, compute), Attribute(scalar)));
 }
 
-Value FusedExpression::emit(ImplicitLocOpBuilder &b, const ElementPosition &position, FlatBufferFn flat, ValueRange rootResults) const {
+Value FusedExpression::emit(ImplicitLocOpBuilder &b, const ElementPosition &position, FlatBufferFn flat,
+                            ValueRange rootResults) const {
   SmallVector<Value> values;
   for (const Node &node : nodes) {
     switch (node.kind) {
     case Node::Buffer:
-      values.push_back(emitRead(b, cast<RankedTensorType>(node.value.getType()).getElementType(), node.view, position, flat(cast<BlockArgument>(node.value))));
+      values.push_back(emitRead(b, cast<RankedTensorType>(node.value.getType()).getElementType(), node.view, position,
+                                flat(cast<BlockArgument>(node.value))));
       break;
     case Node::Splat:
       values.push_back(emitSplat(b, node.constant, position.lanes));
@@ -287,7 +293,8 @@ Value FusedExpression::emit(ImplicitLocOpBuilder &b, const ElementPosition &posi
   return values.back();
 }
 
-void FusedExpression::emitStore(ImplicitLocOpBuilder &b, const ElementPosition &position, Value value, Value flatBuffer) const {
+void FusedExpression::emitStore(ImplicitLocOpBuilder &b, const ElementPosition &position, Value value,
+                                Value flatBuffer) const {
   Value index = emitFlatIndex(b, resultView, position.coordinates);
   if (position.lanes == 0)
     return codegen::emitStore(b, element, value, flatBuffer, index);

@@ -58,18 +58,20 @@ public:
 
   /// The value at a position, in the element's compute type. `rootResults` are the
   /// root's results there (scalars or vectors of `position.lanes`).
-  mlir::Value emit(mlir::ImplicitLocOpBuilder &b, const ElementPosition &position, FlatBufferFn flat, mlir::ValueRange rootResults = {}) const;
+  mlir::Value emit(mlir::ImplicitLocOpBuilder &b, const ElementPosition &position, FlatBufferFn flat,
+                   mlir::ValueRange rootResults = {}) const;
   /// Stores `value` (compute type) at a position of its own flat buffer.
-  void emitStore(mlir::ImplicitLocOpBuilder &b, const ElementPosition &position, mlir::Value value, mlir::Value flatBuffer) const;
+  void emitStore(mlir::ImplicitLocOpBuilder &b, const ElementPosition &position, mlir::Value value,
+                 mlir::Value flatBuffer) const;
 
 private:
   struct Node {
     enum Kind { Buffer, Splat, Root, Pointwise } kind;
-    mlir::Value value;                   ///< Buffer: the body argument; Root: the root's result
-    mlir::ElementsAttr constant;         ///< Splat
-    mlir::Operation *op = nullptr;       ///< Pointwise
+    mlir::Value value;                    ///< Buffer: the body argument; Root: the root's result
+    mlir::ElementsAttr constant;          ///< Splat
+    mlir::Operation *op = nullptr;        ///< Pointwise
     llvm::SmallVector<unsigned> operands; ///< Pointwise: earlier nodes
-    StridedView view;                    ///< Buffer
+    StridedView view;                     ///< Buffer
     /// Buffer and Root: ops between it and the value that move or broadcast, nearest the value first.
     llvm::SmallVector<mlir::Operation *> path;
   };
@@ -87,7 +89,8 @@ private:
 mlir::Operation *findRoot(mlir::Block &kernelBody);
 
 /// offset + sum(coordinate * stride), as index arithmetic.
-mlir::Value emitFlatIndex(mlir::ImplicitLocOpBuilder &b, const StridedView &view, llvm::ArrayRef<mlir::Value> coordinates);
+mlir::Value emitFlatIndex(mlir::ImplicitLocOpBuilder &b, const StridedView &view,
+                          llvm::ArrayRef<mlir::Value> coordinates);
 
 } // namespace fettle::codegen
 

@@ -34,7 +34,7 @@ std::optional<StridedView> StridedView::reshaped(ArrayRef<int64_t> newShape) con
   result.shape.assign(newShape.begin(), newShape.end());
   result.strides.assign(newShape.size(), 0);
   if (llvm::is_contained(shape, 0))
-    return result; // nothing is ever read
+    return result;                               // nothing is ever read
   SmallVector<std::pair<int64_t, int64_t>> axes; // extent, stride; extents of 1 say nothing
   for (auto [extent, stride] : llvm::zip(shape, strides))
     if (extent != 1)

@@ -36,7 +36,8 @@ struct StridedView {
   std::optional<StridedView> reshaped(llvm::ArrayRef<int64_t> newShape) const;
   /// Axis i of the result is axis perm[i] of this.
   StridedView transposed(llvm::ArrayRef<int64_t> perm) const;
-  StridedView sliced(llvm::ArrayRef<int64_t> starts, llvm::ArrayRef<int64_t> sizes, llvm::ArrayRef<int64_t> steps) const;
+  StridedView sliced(llvm::ArrayRef<int64_t> starts, llvm::ArrayRef<int64_t> sizes,
+                     llvm::ArrayRef<int64_t> steps) const;
   /// Numpy broadcast: axes are aligned at the end, axes of extent 1 are repeated.
   StridedView broadcastTo(llvm::ArrayRef<int64_t> newShape) const;
 };

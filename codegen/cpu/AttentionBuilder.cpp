@@ -47,14 +47,31 @@ private:
   void packKeys(Value firstKey, int64_t keys);
   void packValues(Value firstKey, int64_t keys);
   void packQueries(Value firstRow);
+  void emitScores(int64_t keys);
   void emitSoftmax(Value firstRow, Value firstKey, int64_t keys);
   void emitWeightedValues(Value firstRow, int64_t keys);
   void emitResult(const ElementPosition &position, Value value);
 
-  /// out[rows][columns] = lhs[rows][steps] * rhs[steps][columns], in register tiles, for `vectors` vectors of
-  /// columns from `firstColumn` on.
-  void emitProduct(Value lhs, int64_t lhsRowStride, Value rhs, int64_t rhsStepStride, int64_t firstColumn, int64_t vectors, int64_t steps,
-                   llvm::function_ref<Value(Value row, Value column)> start, llvm::function_ref<void(Value row, Value column, Value sum)> finish);
+  void emitRowMaximum(Value row, Value firstRow, Value firstKey, int64_t keys);
+  void emitRowExponentials(Value row, int64_t keys);
+  /// A score as the softmax sees it: cap, mask, and -inf for what is not seen.
+  Value finishScore(Value raw, Value queryRow, Value key, int64_t active);
+  /// Folds a row of `keys` scores with several accumulators, which are then combined.
+  Value foldRow(int64_t keys, Value initial,
+                llvm::function_ref<Value(Value column, int64_t active, Value carried)> step,
+                llvm::function_ref<Value(Value, Value)> combine);
+  /// Runs `body` where a query row of [firstRow, firstRow + rows) sees a key from `firstKey` on.
+  void ifSeen(Value firstRow, int64_t rows, Value firstKey, llvm::function_ref<void()> body);
+  /// For each vector of `extent` elements: where it starts and how many of its lanes exist.
+  void forVectors(int64_t extent, llvm::function_ref<void(Value offset, int64_t active)> body);
+  /// Address of a vector at (step, column) in panels (TiledProduct.h).
+  Value panelIndex(Value step, Value column, TileShape tile, int64_t panelSteps) {
+    Value width = indexConstant(b(), tile.vectors * lanes());
+    Value panel = b().createOrFold<arith::DivUIOp>(column, width),
+          inPanel = b().createOrFold<arith::RemUIOp>(column, width);
+    return addIndex(b(), addIndex(b(), mulIndex(b(), panel, tile.vectors * lanes() * panelSteps), inPanel),
+                    mulIndex(b(), step, tile.vectors * lanes()));
+  }
 
   Value read(const FusedExpression &expression, ArrayRef<Value> coordinates, int64_t active) {
     ElementPosition position{SmallVector<Value>(coordinates), 3, lanes(), active};
@@ -67,11 +84,24 @@ private:
   Value broadcast(Value scalar) { return vector::BroadcastOp::create(b(), vectorType(), scalar); }
   Value load(Value buffer, Value index) { return vector::LoadOp::create(b(), vectorType(), buffer, index); }
   void store(Value value, Value buffer, Value index) { vector::StoreOp::create(b(), value, buffer, index); }
+  Value laneMask(int64_t active) {
+    return vector::ConstantMaskOp::create(b(), VectorType::get(lanes(), b().getI1Type()), ArrayRef<int64_t>{active});
+  }
+  /// The first `active` lanes; a vector of a row's state may reach over its block.
+  void storeLanes(Value vector, Value buffer, Value index, int64_t active) {
+    if (active == lanes())
+      return store(vector, buffer, index);
+    vector::MaskedStoreOp::create(b(), buffer, index, laneMask(active), vector);
+  }
   Value loadScalar(Value buffer, Value index) { return memref::LoadOp::create(b(), buffer, index); }
   void storeScalar(Value value, Value buffer, Value index) { memref::StoreOp::create(b(), value, buffer, index); }
-  Value maximum(Value x, Value y) { return arith::SelectOp::create(b(), arith::CmpFOp::create(b(), arith::CmpFPredicate::OGT, x, y), x, y); }
+  Value maximum(Value x, Value y) {
+    return arith::SelectOp::create(b(), arith::CmpFOp::create(b(), arith::CmpFPredicate::OGT, x, y), x, y);
+  }
   /// The query row that row `row` of the chunk stands for.
-  Value queryRow(Value row) { return minIndex(b(), addIndex(b(), chunkStart, row), indexConstant(b(), shape.queries - 1)); }
+  Value queryRow(Value row) {
+    return minIndex(b(), addIndex(b(), chunkStart, row), indexConstant(b(), shape.queries - 1));
+  }
 
   nn::KernelOp kernel;
   const CpuTarget &target;
@@ -81,8 +111,9 @@ private:
   std::optional<FusedExpression> mask;
   SmallVector<FusedExpression> outputs;
   std::optional<FlatFrame> frame;
-  // Scratch: see the essay; `alpha` holds one factor per row of a block, the last three a row per row of the chunk.
-  Value queries, keysTransposed, values, scores, alpha, runningMax, runningSum, accumulated;
+  // Scratch: see the essay. Per row of a block: its maximum, then the shift of its exponentials; their sum; the
+  // factor `alpha`. With several blocks of keys, per row of the chunk: the state of the online softmax.
+  Value queries, keysTransposed, values, scores, shifts, sums, alpha, runningMax, runningSum, accumulated;
   Value batch, head, keyHead, chunkStart;
 };
 
@@ -95,7 +126,8 @@ LogicalResult AttentionEmitter::analyze() {
   if (!op)
     return failure();
   shape = AttentionShape::choose(shapeOf(op.getQuery()), shapeOf(op.getValue()), target);
-  for (auto [operand, expression] : {std::pair(op.getQuery(), &query), std::pair(op.getKey(), &key), std::pair(op.getValue(), &value)}) {
+  for (auto [operand, expression] :
+       {std::pair(op.getQuery(), &query), std::pair(op.getKey(), &key), std::pair(op.getValue(), &value)}) {
     FailureOr<FusedExpression> read = FusedExpression::get(operand);
     if (failed(read) || llvm::is_contained(shapeOf(operand), 0) || !computeType(read->elementType()).isF32())
       return failure();
@@ -122,14 +154,16 @@ LogicalResult AttentionEmitter::analyze() {
 LoweredKernel AttentionEmitter::emit(OpBuilder &moduleBuilder) {
   frame.emplace(kernel, moduleBuilder);
   Type f32 = b().getF32Type();
+  int64_t rows = llvm::alignTo(shape.rowBlock, lanes());
   queries = frame->scratch(f32, shape.rowBlock * shape.depth);
-  keysTransposed = frame->scratch(f32, shape.depth * shape.keyBlock);
-  values = frame->scratch(f32, shape.keyBlock * shape.paddedWidth());
+  keysTransposed = frame->scratch(f32, shape.depth * llvm::alignTo(shape.keyBlock, shape.scoreTile.vectors * lanes()));
+  values = frame->scratch(f32, shape.keyBlock * llvm::alignTo(shape.width, shape.resultTile.vectors * lanes()));
   scores = frame->scratch(f32, shape.rowBlock * shape.keyBlock);
-  alpha = frame->scratch(f32, shape.rowBlock);
+  for (Value *perRow : {&shifts, &sums, &alpha})
+    *perRow = frame->scratch(f32, rows);
   if (shape.keyBlocks() > 1) {
-    runningMax = frame->scratch(f32, shape.chunkRows);
-    runningSum = frame->scratch(f32, shape.chunkRows);
+    runningMax = frame->scratch(f32, shape.chunkRows + lanes());
+    runningSum = frame->scratch(f32, shape.chunkRows + lanes());
     accumulated = frame->scratch(f32, shape.chunkRows * shape.paddedWidth());
   }
   emitFor(b(), frame->begin(), frame->end(), 1, [&](Value tile) { emitTile(tile); });
@@ -161,61 +195,74 @@ void AttentionEmitter::emitTile(Value tile) {
     Value any = arith::CmpFOp::create(b(), arith::CmpFPredicate::UNE, sum, zero);
     Value one = arith::ConstantOp::create(b(), b().getF32FloatAttr(1));
     Value inverse = broadcast(arith::SelectOp::create(b(), any, arith::DivFOp::create(b(), one, sum), zero));
-    for (int64_t column = 0; column < shape.width; column += lanes()) {
-      Value sums = load(accumulated, addIndex(b(), mulIndex(b(), row, shape.paddedWidth()), column));
-      emitResult({{batch, head, queryRow(row), indexConstant(b(), column)}, 3, lanes(), std::min(lanes(), shape.width - column)},
-                 arith::MulFOp::create(b(), sums, inverse));
-    }
+    forVectors(shape.width, [&](Value column, int64_t active) {
+      Value weighted = load(accumulated, addIndex(b(), mulIndex(b(), row, shape.paddedWidth()), column));
+      emitResult({{batch, head, queryRow(row), column}, 3, lanes(), active},
+                 arith::MulFOp::create(b(), weighted, inverse));
+    });
   });
 }
 
 void AttentionEmitter::emitResult(const ElementPosition &position, Value result) {
   for (auto [i, expression] : llvm::enumerate(outputs)) {
-    Value stored = expression.emit(b(), position, [&](BlockArgument argument) { return frame->flat(argument); }, result);
+    Value stored = expression.emit(
+        b(), position, [&](BlockArgument argument) { return frame->flat(argument); }, result);
     expression.emitStore(b(), position, stored, frame->flatOutput(i));
   }
 }
 
+void AttentionEmitter::ifSeen(Value firstRow, int64_t rows, Value firstKey, llvm::function_ref<void()> body) {
+  if (!op.getCausal() || shape.keyBlocks() == 1)
+    return body();
+  Value lastKey = addIndex(b(), queryRow(addIndex(b(), firstRow, rows - 1)), shape.keys - shape.queries);
+  emitIf(b(), arith::CmpIOp::create(b(), arith::CmpIPredicate::sle, firstKey, lastKey), body);
+}
+
 void AttentionEmitter::emitKeyBlock(Value firstKey, int64_t keys) {
-  packKeys(firstKey, keys);
-  packValues(firstKey, keys);
-  emitFor(b(), 0, shape.chunkRows, shape.rowBlock, [&](Value firstRow) {
-    packQueries(firstRow);
-    int64_t vectors = llvm::divideCeil(keys, lanes());
-    emitProduct(queries, shape.depth, keysTransposed, shape.keyBlock, 0, vectors, shape.depth, [&](Value, Value) { return splat(0); },
-                [&](Value row, Value column, Value sum) { store(sum, scores, addIndex(b(), mulIndex(b(), row, shape.keyBlock), column)); });
-    emitSoftmax(firstRow, firstKey, keys);
-    emitWeightedValues(firstRow, keys);
+  ifSeen(indexConstant(b(), 0), shape.chunkRows, firstKey, [&] {
+    packKeys(firstKey, keys);
+    packValues(firstKey, keys);
+    emitFor(b(), 0, shape.chunkRows, shape.rowBlock, [&](Value firstRow) {
+      ifSeen(firstRow, shape.rowBlock, firstKey, [&] {
+        packQueries(firstRow);
+        emitScores(keys);
+        emitSoftmax(firstRow, firstKey, keys);
+        emitWeightedValues(firstRow, keys);
+      });
+    });
   });
+}
+
+void AttentionEmitter::forVectors(int64_t extent, llvm::function_ref<void(Value, int64_t)> body) {
+  int64_t whole = extent / lanes() * lanes();
+  emitFor(b(), 0, whole, lanes(), [&](Value offset) { body(offset, lanes()); });
+  if (whole < extent)
+    body(indexConstant(b(), whole), extent - whole);
 }
 
 // Squares of lanes x lanes: rows are keys, read along d.
 void AttentionEmitter::packKeys(Value firstKey, int64_t keys) {
-  auto square = [&](Value firstInBlock, int64_t rows) {
-    for (int64_t depth = 0; depth < shape.depth; depth += lanes()) {
-      int64_t active = std::min(lanes(), shape.depth - depth);
+  forVectors(keys, [&](Value firstInBlock, int64_t rows) {
+    forVectors(shape.depth, [&](Value depth, int64_t active) {
       SmallVector<Value> block;
       for (int64_t i = 0; i < lanes(); ++i) {
         Value row = addIndex(b(), addIndex(b(), firstKey, firstInBlock), i);
-        block.push_back(i < rows ? read(key, {batch, keyHead, row, indexConstant(b(), depth)}, active) : splat(0));
+        block.push_back(i < rows ? read(key, {batch, keyHead, row, depth}, active) : splat(0));
       }
       block = emitTransposeLanes(b(), block);
       for (int64_t i = 0; i < active; ++i)
-        store(block[i], keysTransposed, addIndex(b(), firstInBlock, (depth + i) * shape.keyBlock));
-    }
-  };
-  int64_t whole = keys / lanes() * lanes();
-  emitFor(b(), 0, whole, lanes(), [&](Value firstInBlock) { square(firstInBlock, lanes()); });
-  if (whole < keys)
-    square(indexConstant(b(), whole), keys - whole);
+        store(block[i], keysTransposed,
+              panelIndex(addIndex(b(), depth, i), firstInBlock, shape.scoreTile, shape.depth));
+    });
+  });
 }
 
 void AttentionEmitter::packValues(Value firstKey, int64_t keys) {
   emitFor(b(), 0, keys, 1, [&](Value row) {
-    for (int64_t column = 0; column < shape.width; column += lanes()) {
-      Value vector = read(value, {batch, keyHead, addIndex(b(), firstKey, row), indexConstant(b(), column)}, std::min(lanes(), shape.width - column));
-      store(vector, values, addIndex(b(), mulIndex(b(), row, shape.paddedWidth()), column));
-    }
+    forVectors(shape.width, [&](Value column, int64_t active) {
+      Value vector = read(value, {batch, keyHead, addIndex(b(), firstKey, row), column}, active);
+      store(vector, values, panelIndex(row, column, shape.resultTile, shape.keyBlock));
+    });
   });
 }
 
@@ -223,122 +270,178 @@ void AttentionEmitter::packQueries(Value firstRow) {
   Value scale = splat(op.getScale().convertToDouble());
   emitFor(b(), 0, shape.rowBlock, 1, [&](Value row) {
     Value from = queryRow(addIndex(b(), firstRow, row));
-    for (int64_t depth = 0; depth < shape.depth; depth += lanes()) {
-      int64_t active = std::min(lanes(), shape.depth - depth);
-      Value vector = arith::MulFOp::create(b(), read(query, {batch, head, from, indexConstant(b(), depth)}, active), scale);
-      Value to = addIndex(b(), mulIndex(b(), row, shape.depth), depth);
-      if (active == lanes()) {
-        store(vector, queries, to);
-        continue;
-      }
-      Value exists = vector::ConstantMaskOp::create(b(), VectorType::get(lanes(), b().getI1Type()), ArrayRef<int64_t>{active});
-      vector::MaskedStoreOp::create(b(), queries, to, exists, vector);
-    }
+    forVectors(shape.depth, [&](Value depth, int64_t active) {
+      Value vector = arith::MulFOp::create(b(), read(query, {batch, head, from, depth}, active), scale);
+      storeLanes(vector, queries, addIndex(b(), mulIndex(b(), row, shape.depth), depth), active);
+    });
   });
 }
 
-void AttentionEmitter::emitProduct(Value lhs, int64_t lhsRowStride, Value rhs, int64_t rhsStepStride, int64_t firstColumn, int64_t vectors, int64_t steps,
-                                   llvm::function_ref<Value(Value, Value)> start, llvm::function_ref<void(Value, Value, Value)> finish) {
-  TiledProduct product{lhs, indexConstant(b(), 0), lhsRowStride, 1, rhs, 1, rhsStepStride, shape.rowBlock, firstColumn, vectors, steps, lanes(),
-                       chooseTile(target, shape.rowBlock, vectors)};
-  product.emit(b(), target, start, finish);
+void AttentionEmitter::emitScores(int64_t keys) {
+  int64_t panelColumns = shape.scoreTile.vectors * lanes();
+  TiledProduct product{queries,
+                       indexConstant(b(), 0),
+                       shape.depth,
+                       1,
+                       keysTransposed,
+                       panelColumns,
+                       panelColumns * shape.depth,
+                       shape.rowBlock,
+                       0,
+                       int64_t(llvm::divideCeil(keys, lanes())),
+                       shape.depth,
+                       lanes(),
+                       shape.scoreTile};
+  product.emit(
+      b(), target, [&](Value, Value) { return splat(0); },
+      [&](Value row, Value column, Value sum) {
+        store(sum, scores, addIndex(b(), mulIndex(b(), row, shape.keyBlock), column));
+      });
 }
 
-// Two passes over each row of scores: their final values and maximum, then the
-// exponentials and their sum. `alpha` becomes 1 / sum, or with several blocks of
-// keys the factor for what was accumulated before.
+Value AttentionEmitter::foldRow(int64_t keys, Value initial, llvm::function_ref<Value(Value, int64_t, Value)> step,
+                                llvm::function_ref<Value(Value, Value)> combine) {
+  constexpr int64_t parts = 4; // accumulators
+  int64_t turn = parts * lanes(), whole = keys / turn * turn;
+  CarriedValues carried =
+      emitFor(b(), 0, whole, turn, CarriedValues(parts, initial), [&](Value column, ValueRange values) {
+        CarriedValues next;
+        for (int64_t i = 0; i < parts; ++i)
+          next.push_back(step(addIndex(b(), column, i * lanes()), lanes(), values[i]));
+        return next;
+      });
+  for (int64_t i = 0; whole + i * lanes() < keys; ++i)
+    carried[i] =
+        step(indexConstant(b(), whole + i * lanes()), std::min(lanes(), keys - whole - i * lanes()), carried[i]);
+  return combine(combine(carried[0], carried[1]), combine(carried[2], carried[3]));
+}
+
+Value AttentionEmitter::finishScore(Value score, Value queryRow, Value key, int64_t active) {
+  Value lowest = splat(-std::numeric_limits<float>::infinity());
+  if (double cap = op.getSoftcap().convertToDouble(); cap > 0)
+    score = arith::MulFOp::create(b(), emitTanh(b(), arith::DivFOp::create(b(), score, splat(cap))), splat(cap));
+  if (mask)
+    score = arith::AddFOp::create(b(), score, read(*mask, {batch, head, queryRow, key}, active));
+  if (op.getCausal()) { // key <= row + keys - queries
+    Type i32 = b().getI32Type();
+    auto lanesOfI32 = VectorType::get(lanes(), i32);
+    SmallVector<int32_t> counted;
+    for (int64_t i = 0; i < lanes(); ++i)
+      counted.push_back(i);
+    Value offsets = arith::ConstantOp::create(b(), DenseElementsAttr::get(lanesOfI32, ArrayRef<int32_t>(counted)));
+    Value room = arith::SubIOp::create(b(), addIndex(b(), queryRow, shape.keys - shape.queries), key);
+    Value limit = vector::BroadcastOp::create(b(), lanesOfI32, arith::IndexCastOp::create(b(), i32, room));
+    score = arith::SelectOp::create(b(), arith::CmpIOp::create(b(), arith::CmpIPredicate::sle, offsets, limit), score,
+                                    lowest);
+  }
+  return active == lanes() ? score : Value(arith::SelectOp::create(b(), laneMask(active), score, lowest));
+}
+
+// Final scores and their maximum, which goes to `shifts`.
+void AttentionEmitter::emitRowMaximum(Value row, Value firstRow, Value firstKey, int64_t keys) {
+  Value from = queryRow(addIndex(b(), firstRow, row)), rowBase = mulIndex(b(), row, shape.keyBlock);
+  auto larger = [&](Value x, Value y) { return maximum(x, y); };
+  Value best = foldRow(
+      keys, splat(-std::numeric_limits<float>::infinity()),
+      [&](Value column, int64_t active, Value carried) {
+        Value at = addIndex(b(), rowBase, column), raw = load(scores, at);
+        Value score = finishScore(raw, from, addIndex(b(), firstKey, column), active);
+        if (score != raw)
+          store(score, scores, at);
+        return maximum(score, carried);
+      },
+      larger);
+  storeScalar(vector::ReductionOp::create(b(), vector::CombiningKind::MAXNUMF, best), shifts, row);
+}
+
+void AttentionEmitter::emitRowExponentials(Value row, int64_t keys) {
+  Value rowBase = mulIndex(b(), row, shape.keyBlock), shift = broadcast(loadScalar(shifts, row));
+  auto add = [&](Value x, Value y) -> Value { return arith::AddFOp::create(b(), x, y); };
+  Value total = foldRow(
+      keys, splat(0),
+      [&](Value column, int64_t, Value carried) {
+        Value at = addIndex(b(), rowBase, column);
+        Value p = emitExp(b(), arith::SubFOp::create(b(), load(scores, at), shift));
+        store(p, scores, at);
+        return add(carried, p);
+      },
+      add);
+  storeScalar(vector::ReductionOp::create(b(), vector::CombiningKind::ADD, total, arith::FastMathFlags::reassoc), sums,
+              row);
+}
+
+// Two passes over the scores of a block of rows; what happens once per row in
+// between is done for a vector of rows at a time. `alpha` becomes 1 / sum, or with several
+// blocks of keys the factor for what was accumulated before.
 void AttentionEmitter::emitSoftmax(Value firstRow, Value firstKey, int64_t keys) {
-  float infinity = std::numeric_limits<float>::infinity();
-  double cap = op.getSoftcap().convertToDouble();
-  auto sweep = [&](Value initial, llvm::function_ref<Value(Value column, int64_t active, Value carried)> step) {
-    constexpr int64_t parts = 4; // accumulators
-    int64_t turn = parts * lanes(), whole = keys / turn * turn;
-    CarriedValues carried = emitFor(b(), 0, whole, turn, CarriedValues(parts, initial), [&](Value column, ValueRange values) {
-      CarriedValues next;
-      for (int64_t i = 0; i < parts; ++i)
-        next.push_back(step(addIndex(b(), column, i * lanes()), lanes(), values[i]));
-      return next;
-    });
-    for (int64_t i = 0; whole + i * lanes() < keys; ++i)
-      carried[i] = step(indexConstant(b(), whole + i * lanes()), std::min(lanes(), keys - whole - i * lanes()), carried[i]);
-    return carried;
-  };
-  emitFor(b(), 0, shape.rowBlock, 1, [&](Value row) {
-    Value rowBase = mulIndex(b(), row, shape.keyBlock), chunkRow = addIndex(b(), firstRow, row), from = queryRow(chunkRow);
-    CarriedValues best = sweep(splat(-infinity), [&](Value column, int64_t active, Value carried) {
-      Value at = addIndex(b(), rowBase, column), firstHere = addIndex(b(), firstKey, column), raw = load(scores, at), score = raw;
-      if (cap > 0)
-        score = arith::MulFOp::create(b(), emitTanh(b(), arith::DivFOp::create(b(), score, splat(cap))), splat(cap));
-      if (mask)
-        score = arith::AddFOp::create(b(), score, read(*mask, {batch, head, from, firstHere}, active));
-      if (op.getCausal()) { // key <= row + keys - queries
-        auto indices = VectorType::get(lanes(), b().getIndexType());
-        Value here = arith::AddIOp::create(b(), vector::StepOp::create(b(), indices), vector::BroadcastOp::create(b(), indices, firstHere));
-        Value last = vector::BroadcastOp::create(b(), indices, addIndex(b(), from, shape.keys - shape.queries));
-        score = arith::SelectOp::create(b(), arith::CmpIOp::create(b(), arith::CmpIPredicate::sle, here, last), score, splat(-infinity));
-      }
-      if (active < lanes()) {
-        Value exists = vector::ConstantMaskOp::create(b(), VectorType::get(lanes(), b().getI1Type()), ArrayRef<int64_t>{active});
-        score = arith::SelectOp::create(b(), exists, score, splat(-infinity));
-      }
-      if (score != raw)
-        store(score, scores, at);
-      return maximum(score, carried);
-    });
-    Value top = vector::ReductionOp::create(b(), vector::CombiningKind::MAXNUMF, maximum(maximum(best[0], best[1]), maximum(best[2], best[3])));
-    Value zero = arith::ConstantOp::create(b(), b().getF32FloatAttr(0)), one = arith::ConstantOp::create(b(), b().getF32FloatAttr(1));
-    Value before;
+  emitFor(b(), 0, shape.rowBlock, 1, [&](Value row) { emitRowMaximum(row, firstRow, firstKey, keys); });
+  Value lowest = splat(-std::numeric_limits<float>::infinity());
+  forVectors(shape.rowBlock, [&](Value row, int64_t active) {
+    Value best = load(shifts, row), before;
     if (runningMax) {
-      before = loadScalar(runningMax, chunkRow);
-      top = maximum(top, before);
-      storeScalar(top, runningMax, chunkRow);
+      before = load(runningMax, addIndex(b(), firstRow, row));
+      best = maximum(best, before);
+      storeLanes(best, runningMax, addIndex(b(), firstRow, row), active);
     }
     // A row that sees nothing has maximum -inf and must give zeros, not NaN.
-    Value lowest = arith::ConstantOp::create(b(), b().getF32FloatAttr(-infinity));
-    Value shift = arith::SelectOp::create(b(), arith::CmpFOp::create(b(), arith::CmpFPredicate::OEQ, top, lowest), zero, top);
-    Value shifts = broadcast(shift);
-    CarriedValues sums = sweep(splat(0), [&](Value column, int64_t active, Value carried) {
-      Value at = addIndex(b(), rowBase, column);
-      Value p = emitExp(b(), arith::SubFOp::create(b(), load(scores, at), shifts));
-      store(p, scores, at);
-      return arith::AddFOp::create(b(), carried, p);
-    });
-    auto add = [&](Value x, Value y) -> Value { return arith::AddFOp::create(b(), x, y); };
-    Value sum = vector::ReductionOp::create(b(), vector::CombiningKind::ADD, add(add(sums[0], sums[1]), add(sums[2], sums[3])), arith::FastMathFlags::reassoc);
-    Value factor;
-    if (runningMax) {
-      factor = emitExp(b(), arith::SubFOp::create(b(), before, shift));
-      storeScalar(emitMultiplyAdd(b(), target.hasFma, loadScalar(runningSum, chunkRow), factor, sum), runningSum, chunkRow);
-    } else {
-      Value any = arith::CmpFOp::create(b(), arith::CmpFPredicate::UNE, sum, zero);
-      factor = arith::SelectOp::create(b(), any, arith::DivFOp::create(b(), one, sum), zero);
+    Value shift = arith::SelectOp::create(b(), arith::CmpFOp::create(b(), arith::CmpFPredicate::OEQ, best, lowest),
+                                          splat(0), best);
+    store(shift, shifts, row);
+    if (runningMax)
+      store(emitExp(b(), arith::SubFOp::create(b(), before, shift)), alpha, row);
+  });
+  emitFor(b(), 0, shape.rowBlock, 1, [&](Value row) { emitRowExponentials(row, keys); });
+  forVectors(shape.rowBlock, [&](Value row, int64_t active) {
+    Value sum = load(sums, row);
+    if (runningSum) {
+      Value chunkRow = addIndex(b(), firstRow, row);
+      sum = emitMultiplyAdd(b(), target.hasFma, load(runningSum, chunkRow), load(alpha, row), sum);
+      return storeLanes(sum, runningSum, chunkRow, active);
     }
-    storeScalar(factor, alpha, row);
+    Value any = arith::CmpFOp::create(b(), arith::CmpFPredicate::UNE, sum, splat(0));
+    store(arith::SelectOp::create(b(), any, arith::DivFOp::create(b(), splat(1), sum), splat(0)), alpha, row);
   });
 }
 
 void AttentionEmitter::emitWeightedValues(Value firstRow, int64_t keys) {
-  auto place = [&](Value row, Value column) { return addIndex(b(), mulIndex(b(), addIndex(b(), firstRow, row), shape.paddedWidth()), column); };
-  auto product = [&](int64_t firstColumn, int64_t vectors, int64_t active) {
-    emitProduct(scores, shape.keyBlock, values, shape.paddedWidth(), firstColumn, vectors, keys,
-                [&](Value row, Value column) -> Value {
-                  if (!accumulated)
-                    return splat(0);
-                  return arith::MulFOp::create(b(), load(accumulated, place(row, column)), broadcast(loadScalar(alpha, row)));
-                },
-                [&](Value row, Value column, Value sum) {
-                  if (accumulated)
-                    return store(sum, accumulated, place(row, column));
-                  emitResult({{batch, head, queryRow(addIndex(b(), firstRow, row)), column}, 3, lanes(), active},
-                             arith::MulFOp::create(b(), sum, broadcast(loadScalar(alpha, row))));
-                });
+  auto place = [&](Value row, Value column) {
+    return addIndex(b(), mulIndex(b(), addIndex(b(), firstRow, row), shape.paddedWidth()), column);
+  };
+  auto emitPart = [&](int64_t firstColumn, int64_t vectors, int64_t active) {
+    int64_t panelColumns = shape.resultTile.vectors * lanes();
+    TiledProduct product{scores,
+                         indexConstant(b(), 0),
+                         shape.keyBlock,
+                         1,
+                         values,
+                         panelColumns,
+                         panelColumns * shape.keyBlock,
+                         shape.rowBlock,
+                         firstColumn,
+                         vectors,
+                         keys,
+                         lanes(),
+                         shape.resultTile};
+    product.emit(
+        b(), target,
+        [&](Value row, Value column) -> Value {
+          if (!accumulated)
+            return splat(0);
+          return arith::MulFOp::create(b(), load(accumulated, place(row, column)), broadcast(loadScalar(alpha, row)));
+        },
+        [&](Value row, Value column, Value sum) {
+          if (accumulated)
+            return store(sum, accumulated, place(row, column));
+          emitResult({{batch, head, queryRow(addIndex(b(), firstRow, row)), column}, 3, lanes(), active},
+                     arith::MulFOp::create(b(), sum, broadcast(loadScalar(alpha, row))));
+        });
   };
   // A vector that is not full is computed on its own.
   int64_t whole = shape.width / lanes(), tail = shape.width % lanes();
   if (whole > 0)
-    product(0, whole, lanes());
+    emitPart(0, whole, lanes());
   if (tail > 0)
-    product(whole * lanes(), 1, tail);
+    emitPart(whole * lanes(), 1, tail);
 }
 
 FailureOr<LoweredKernel> buildAttention(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {

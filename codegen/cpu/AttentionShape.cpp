@@ -1,7 +1,6 @@
 //===- AttentionShape.cpp - blocks of an attention kernel -----------------===//
 
 #include "codegen/cpu/AttentionShape.h"
-#include "codegen/cpu/TileShape.h"
 
 namespace fettle::codegen {
 
@@ -26,11 +25,13 @@ static double productCycles(const AttentionShape &shape, int64_t rows, int64_t q
         total += part(std::min(tile.rows, rows - row), std::min(tile.vectors, vectors - vector));
     return total * steps;
   };
-  double perBlock = cycles(llvm::divideCeil(shape.keyBlock, shape.lanes), shape.depth) + cycles(shape.paddedWidth() / shape.lanes, shape.keyBlock);
+  double perBlock = cycles(llvm::divideCeil(shape.keyBlock, shape.lanes), shape.depth) +
+                    cycles(shape.paddedWidth() / shape.lanes, shape.keyBlock);
   return perBlock * llvm::divideCeil(queries, rows);
 }
 
-AttentionShape AttentionShape::choose(llvm::ArrayRef<int64_t> query, llvm::ArrayRef<int64_t> value, const CpuTarget &target) {
+AttentionShape AttentionShape::choose(llvm::ArrayRef<int64_t> query, llvm::ArrayRef<int64_t> value,
+                                      const CpuTarget &target) {
   AttentionShape shape{};
   shape.batches = query[0];
   shape.heads = query[1];
@@ -56,7 +57,8 @@ AttentionShape AttentionShape::choose(llvm::ArrayRef<int64_t> query, llvm::Array
     rowsPerTile = std::min(rowsPerTile, std::max<int64_t>(usualRows, scratchBytes / 3 / (4 * shape.paddedWidth())));
   int64_t heads = std::max<int64_t>(1, shape.batches * shape.heads);
   if (heads < wantedTiles)
-    rowsPerTile = std::min(rowsPerTile, std::max<int64_t>(leastChunkRows, llvm::divideCeil(shape.queries * heads, wantedTiles)));
+    rowsPerTile =
+        std::min(rowsPerTile, std::max<int64_t>(leastChunkRows, llvm::divideCeil(shape.queries * heads, wantedTiles)));
 
   shape.rowBlock = std::min<int64_t>(usualRows, rowsPerTile);
   double best = 1e300;
@@ -68,6 +70,8 @@ AttentionShape AttentionShape::choose(llvm::ArrayRef<int64_t> query, llvm::Array
     }
   }
   shape.chunkRows = llvm::alignTo(rowsPerTile, shape.rowBlock);
+  shape.scoreTile = chooseTile(target, shape.rowBlock, shape.keyBlock / shape.lanes);
+  shape.resultTile = chooseTile(target, shape.rowBlock, std::max<int64_t>(1, shape.width / shape.lanes));
   return shape;
 }
 

@@ -2,7 +2,7 @@
 #ifndef FETTLE_CODEGEN_CPU_ATTENTIONSHAPE_H
 #define FETTLE_CODEGEN_CPU_ATTENTIONSHAPE_H
 
-#include "ir/target/CpuTarget.h"
+#include "codegen/cpu/TileShape.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -11,10 +11,11 @@ namespace fettle::codegen {
 /// Extents of an attention and how they are cut.
 struct AttentionShape {
   int64_t batches, heads, keyHeads, queries, keys, depth, width; ///< n, h, kv heads, s, t, d, e
-  int64_t lanes;     ///< f32 lanes of a vector
-  int64_t rowBlock;  ///< query rows whose scores exist at a time
-  int64_t keyBlock;  ///< keys copied at a time, a multiple of `lanes`
-  int64_t chunkRows; ///< query rows of one tile, a multiple of `rowBlock`
+  int64_t lanes;                                                 ///< f32 lanes of a vector
+  int64_t rowBlock;                                              ///< query rows whose scores exist at a time
+  int64_t keyBlock;                                              ///< keys copied at a time, a multiple of `lanes`
+  int64_t chunkRows;                                             ///< query rows of one tile, a multiple of `rowBlock`
+  TileShape scoreTile, resultTile;                               ///< register tiles of Q K^T and P V
 
   /// e in whole vectors.
   int64_t paddedWidth() const { return llvm::alignTo(width, lanes); }

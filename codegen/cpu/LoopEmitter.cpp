@@ -12,7 +12,9 @@ Value addIndex(ImplicitLocOpBuilder &b, Value x, Value y) { return b.createOrFol
 
 Value addIndex(ImplicitLocOpBuilder &b, Value x, int64_t y) { return y == 0 ? x : addIndex(b, x, indexConstant(b, y)); }
 
-Value mulIndex(ImplicitLocOpBuilder &b, Value x, int64_t y) { return y == 1 ? x : b.createOrFold<arith::MulIOp>(x, indexConstant(b, y)); }
+Value mulIndex(ImplicitLocOpBuilder &b, Value x, int64_t y) {
+  return y == 1 ? x : b.createOrFold<arith::MulIOp>(x, indexConstant(b, y));
+}
 
 Value minIndex(ImplicitLocOpBuilder &b, Value x, Value y) { return b.createOrFold<arith::MinSIOp>(x, y); }
 
@@ -77,7 +79,8 @@ FlatFrame::FlatFrame(nn::KernelOp kernel, OpBuilder &moduleBuilder, ArrayRef<Mem
     auto flatType = MemRefType::get({type.getNumElements()}, type.getElementType());
     flats.push_back(type == flatType ? argument
                                      : memref::ReinterpretCastOp::create(b, flatType, argument, /*offset=*/int64_t(0),
-                                                                         ArrayRef<int64_t>{type.getNumElements()}, ArrayRef<int64_t>{1}));
+                                                                         ArrayRef<int64_t>{type.getNumElements()},
+                                                                         ArrayRef<int64_t>{1}));
   }
 }
 

@@ -17,19 +17,22 @@ mlir::Value minIndex(mlir::ImplicitLocOpBuilder &b, mlir::Value x, mlir::Value y
 /// for (i = low; i < high; i += step) with values carried from turn to turn:
 /// `body` takes i and the values and returns the next ones. Bounds may be
 /// constants; a loop of at most one turn known to be taken is no loop.
-CarriedValues emitFor(mlir::ImplicitLocOpBuilder &b, mlir::Value low, mlir::Value high, int64_t step, mlir::ValueRange initial,
-                      llvm::function_ref<CarriedValues(mlir::Value, mlir::ValueRange)> body);
+CarriedValues emitFor(mlir::ImplicitLocOpBuilder &b, mlir::Value low, mlir::Value high, int64_t step,
+                      mlir::ValueRange initial, llvm::function_ref<CarriedValues(mlir::Value, mlir::ValueRange)> body);
 CarriedValues emitFor(mlir::ImplicitLocOpBuilder &b, int64_t low, int64_t high, int64_t step, mlir::ValueRange initial,
                       llvm::function_ref<CarriedValues(mlir::Value, mlir::ValueRange)> body);
 /// The same without carried values.
-void emitFor(mlir::ImplicitLocOpBuilder &b, mlir::Value low, mlir::Value high, int64_t step, llvm::function_ref<void(mlir::Value)> body);
-void emitFor(mlir::ImplicitLocOpBuilder &b, int64_t low, int64_t high, int64_t step, llvm::function_ref<void(mlir::Value)> body);
+void emitFor(mlir::ImplicitLocOpBuilder &b, mlir::Value low, mlir::Value high, int64_t step,
+             llvm::function_ref<void(mlir::Value)> body);
+void emitFor(mlir::ImplicitLocOpBuilder &b, int64_t low, int64_t high, int64_t step,
+             llvm::function_ref<void(mlir::Value)> body);
 
 /// if (condition) body.
 void emitIf(mlir::ImplicitLocOpBuilder &b, mlir::Value condition, llvm::function_ref<void()> body);
 
 /// Row-major coordinates of the linear index `index` in a space of `extents`.
-llvm::SmallVector<mlir::Value> delinearize(mlir::ImplicitLocOpBuilder &b, mlir::Value index, llvm::ArrayRef<int64_t> extents);
+llvm::SmallVector<mlir::Value> delinearize(mlir::ImplicitLocOpBuilder &b, mlir::Value index,
+                                           llvm::ArrayRef<int64_t> extents);
 
 /// A kernel whose buffers are addressed as flat arrays.
 class FlatFrame : public KernelFrame {

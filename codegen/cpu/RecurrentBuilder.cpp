@@ -69,7 +69,8 @@ private:
   }
   void storeResult(unsigned result, const ElementPosition &position, Value value);
   Value gate(Value row, Value preRow, int64_t index, Value offset) {
-    Value at = addIndex(b(), mulIndex(b(), addIndex(b(), preRow, row), columns()), addIndex(b(), offset, index * padded()));
+    Value at =
+        addIndex(b(), mulIndex(b(), addIndex(b(), preRow, row), columns()), addIndex(b(), offset, index * padded()));
     return load(pre, at);
   }
   Value stateAt(Value row, Value offset) { return addIndex(b(), mulIndex(b(), row, padded()), offset); }
@@ -86,7 +87,9 @@ private:
   Value mul(Value x, Value y) { return arith::MulFOp::create(b(), x, y); }
   Value mulAdd(Value x, Value y, Value z) { return emitMultiplyAdd(b(), target.hasFma, x, y, z); }
   /// `next` where the sequence still runs, else `old`; no condition means it runs.
-  Value keep(Value active, Value next, Value old) { return active ? Value(arith::SelectOp::create(b(), active, next, old)) : next; }
+  Value keep(Value active, Value next, Value old) {
+    return active ? Value(arith::SelectOp::create(b(), active, next, old)) : next;
+  }
 
   nn::KernelOp kernel;
   const CpuTarget &target;
@@ -99,10 +102,10 @@ private:
   std::optional<FusedExpression> bias, lengths, initialState, initialCell, peephole;
   std::optional<RecurrentWeights> inputWeights, stateWeights;
   SmallVector<std::tuple<unsigned, unsigned, FusedExpression>> outputs; ///< kernel result, root result, value
-  int64_t sequences = 1, stepsAtOnce = 1; ///< of a tile; of an input product
-  int64_t inputVectors = 1, stateVectors = 1; ///< of a register tile
+  int64_t sequences = 1, stepsAtOnce = 1;                               ///< of a tile; of an input product
+  int64_t inputVectors = 1, stateVectors = 1;                           ///< of a register tile
   std::optional<FlatFrame> frame;
-  Value packedInput, packedState; ///< weights
+  Value packedInput, packedState;                                         ///< weights
   Value pre, biases, stateBias, state, cell, shown, candidate, peepholes; ///< scratch
   Value firstSequence;
 };
@@ -164,7 +167,8 @@ LogicalResult RecurrentEmitter::analyze() {
     if (!operand)
       continue;
     FailureOr<FusedExpression> expression = FusedExpression::get(operand);
-    if (failed(expression) || !(place == &lengths ? expression->elementType().isInteger(32) : expression->elementType().isF32()))
+    if (failed(expression) ||
+        !(place == &lengths ? expression->elementType().isInteger(32) : expression->elementType().isF32()))
       return failure();
     *place = std::move(*expression);
   }
@@ -182,8 +186,10 @@ LogicalResult RecurrentEmitter::analyzeOperands() {
   hidden = shapeOf(root->getOperand(2))[1];
   lanes = target.vectorBytes / 4;
   chooseBlocks();
-  FailureOr<RecurrentWeights> w = RecurrentWeights::get(kernel, root->getOperand(1), gates, hidden, lanes, inputVectors);
-  FailureOr<RecurrentWeights> r = RecurrentWeights::get(kernel, root->getOperand(2), gates, hidden, lanes, stateVectors);
+  FailureOr<RecurrentWeights> w =
+      RecurrentWeights::get(kernel, root->getOperand(1), gates, hidden, lanes, inputVectors);
+  FailureOr<RecurrentWeights> r =
+      RecurrentWeights::get(kernel, root->getOperand(2), gates, hidden, lanes, stateVectors);
   if (failed(w) || failed(r))
     return failure();
   inputWeights = std::move(*w);
@@ -258,7 +264,8 @@ LoweredKernel RecurrentEmitter::emit(OpBuilder &moduleBuilder) {
     if (stateBias)
       store(bias ? biasOf(gates + 2) : splat(0), stateBias, offset);
     for (int64_t gate = 0; peepholes && gate < 3; ++gate)
-      store(read(*peephole, {addIndex(b(), offset, gate * hidden)}, active), peepholes, addIndex(b(), offset, gate * padded()));
+      store(read(*peephole, {addIndex(b(), offset, gate * hidden)}, active), peepholes,
+            addIndex(b(), offset, gate * padded()));
   });
   emitFor(b(), frame->begin(), frame->end(), 1, [&](Value tile) { emitTile(tile); });
   lowered.function = frame->function;
@@ -295,7 +302,8 @@ void RecurrentEmitter::emitTile(Value tile) {
 void RecurrentEmitter::storeState(unsigned result, Value from) {
   emitFor(b(), 0, sequences, 1, [&](Value row) {
     forEachVector([&](Value offset, int64_t active) {
-      storeResult(result, {{addIndex(b(), firstSequence, row), offset}, 1, lanes, active}, load(from, stateAt(row, offset)));
+      storeResult(result, {{addIndex(b(), firstSequence, row), offset}, 1, lanes, active},
+                  load(from, stateAt(row, offset)));
     });
   });
 }
@@ -305,7 +313,8 @@ void RecurrentEmitter::storeResult(unsigned result, const ElementPosition &posit
   for (auto &[output, rootResult, expression] : outputs) {
     if (rootResult != result)
       continue;
-    Value stored = expression.emit(b(), position, [&](BlockArgument argument) { return frame->flat(argument); }, results);
+    Value stored = expression.emit(
+        b(), position, [&](BlockArgument argument) { return frame->flat(argument); }, results);
     expression.emitStore(b(), position, stored, frame->flatOutput(output));
   }
 }
@@ -314,31 +323,63 @@ void RecurrentEmitter::emitSteps(Value firstStep, int64_t count) {
   // Rows of the input product are steps in running order, or sequences.
   int64_t timeStride = backward ? -x.view.strides[0] : x.view.strides[0];
   Value origin = indexConstant(b(), x.view.offset + (backward ? (steps - 1) * x.view.strides[0] : 0));
-  Value base = addIndex(b(), addIndex(b(), origin, mulIndex(b(), firstStep, timeStride)), mulIndex(b(), firstSequence, x.view.strides[1]));
+  Value base = addIndex(b(), addIndex(b(), origin, mulIndex(b(), firstStep, timeStride)),
+                        mulIndex(b(), firstSequence, x.view.strides[1]));
   int64_t rows = sequences * count;
-  TiledProduct product{frame->flat(cast<BlockArgument>(x.base)), base, sequences == 1 ? timeStride : x.view.strides[1], x.view.strides[2],
-                       packedInput, inputWeights->columnStride(), inputWeights->stepStride(), rows, 0, columns() / lanes, inputs, lanes,
+  TiledProduct product{frame->flat(cast<BlockArgument>(x.base)),
+                       base,
+                       sequences == 1 ? timeStride : x.view.strides[1],
+                       x.view.strides[2],
+                       packedInput,
+                       inputWeights->panelColumns(),
+                       inputWeights->panelElements(),
+                       rows,
+                       0,
+                       columns() / lanes,
+                       inputs,
+                       lanes,
                        {std::min(rows, sequences == 1 ? stepBlock : maxSequences), inputVectors}};
-  product.emit(b(), target, [&](Value, Value column) { return load(biases, column); },
-               [&](Value row, Value column, Value sum) { store(sum, pre, addIndex(b(), mulIndex(b(), row, columns()), column)); });
-  emitFor(b(), 0, count, 1, [&](Value step) { emitStep(addIndex(b(), firstStep, step), mulIndex(b(), step, sequences)); });
+  product.emit(
+      b(), target, [&](Value, Value column) { return load(biases, column); },
+      [&](Value row, Value column, Value sum) {
+        store(sum, pre, addIndex(b(), mulIndex(b(), row, columns()), column));
+      });
+  emitFor(b(), 0, count, 1,
+          [&](Value step) { emitStep(addIndex(b(), firstStep, step), mulIndex(b(), step, sequences)); });
 }
 
-void RecurrentEmitter::emitStateProduct(Value from, int64_t firstGate, int64_t gateCount, Value preRow, bool intoCandidate) {
+void RecurrentEmitter::emitStateProduct(Value from, int64_t firstGate, int64_t gateCount, Value preRow,
+                                        bool intoCandidate) {
   int64_t vectors = padded() / lanes;
   Value zero = indexConstant(b(), 0);
-  TiledProduct product{from, zero, padded(), 1, packedState, stateWeights->columnStride(), stateWeights->stepStride(), sequences,
-                       firstGate * padded(), gateCount * vectors, hidden, lanes, {sequences, stateVectors}};
-  auto preAt = [&](Value row, Value column) { return addIndex(b(), mulIndex(b(), addIndex(b(), preRow, row), columns()), column); };
+  TiledProduct product{from,
+                       zero,
+                       padded(),
+                       1,
+                       packedState,
+                       stateWeights->panelColumns(),
+                       stateWeights->panelElements(),
+                       sequences,
+                       firstGate * padded(),
+                       gateCount * vectors,
+                       hidden,
+                       lanes,
+                       {sequences, stateVectors}};
+  auto preAt = [&](Value row, Value column) {
+    return addIndex(b(), mulIndex(b(), addIndex(b(), preRow, row), columns()), column);
+  };
   auto gateOffset = [&](Value column) { return addIndex(b(), column, -firstGate * padded()); };
-  product.emit(b(), target,
-               [&](Value row, Value column) { return intoCandidate && stateBias ? load(stateBias, gateOffset(column)) : load(pre, preAt(row, column)); },
-               [&](Value row, Value column, Value sum) {
-                 if (intoCandidate)
-                   store(sum, candidate, stateAt(row, gateOffset(column)));
-                 else
-                   store(sum, pre, preAt(row, column));
-               });
+  product.emit(
+      b(), target,
+      [&](Value row, Value column) {
+        return intoCandidate && stateBias ? load(stateBias, gateOffset(column)) : load(pre, preAt(row, column));
+      },
+      [&](Value row, Value column, Value sum) {
+        if (intoCandidate)
+          store(sum, candidate, stateAt(row, gateOffset(column)));
+        else
+          store(sum, pre, preAt(row, column));
+      });
 }
 
 void RecurrentEmitter::emitStep(Value step, Value preRow) {
@@ -359,7 +400,8 @@ void RecurrentEmitter::emitStep(Value step, Value preRow) {
     if (lengths) {
       ElementPosition position{{sequence}};
       Value length = lengths->emit(b(), position, [&](BlockArgument argument) { return frame->flat(argument); });
-      active = arith::CmpIOp::create(b(), arith::CmpIPredicate::slt, arith::IndexCastOp::create(b(), b().getI32Type(), time), length);
+      active = arith::CmpIOp::create(b(), arith::CmpIPredicate::slt,
+                                     arith::IndexCastOp::create(b(), b().getI32Type(), time), length);
     }
     if (gates == 4)
       emitLstmCell(row, preRow, active);

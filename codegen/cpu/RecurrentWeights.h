@@ -17,15 +17,16 @@ public:
   static constexpr int64_t maxStackBytes = 512 * 1024;
 
   /// `weights` is an operand of the root. Fails if it is neither a constant operand nor small.
-  static mlir::FailureOr<RecurrentWeights> get(nn::KernelOp kernel, mlir::Value weights, int64_t gates, int64_t hidden, int64_t lanes, int64_t panelVectors);
+  static mlir::FailureOr<RecurrentWeights> get(nn::KernelOp kernel, mlir::Value weights, int64_t gates, int64_t hidden,
+                                               int64_t lanes, int64_t panelVectors);
 
   /// Appends the packing of a constant operand.
   void addPacking(mlir::MLIRContext *context, std::vector<OperandPacking> &packings) const;
   /// The flat packed buffer; for weights that are not constant emits the copy.
   mlir::Value emit(FlatFrame &frame) const;
 
-  int64_t columnStride() const { return steps; }
-  int64_t stepStride() const { return panelVectors * lanes; }
+  int64_t panelColumns() const { return panelVectors * lanes; }
+  int64_t panelElements() const { return steps * panelColumns(); }
 
 private:
   int64_t gates, hidden, lanes, panelVectors, steps;

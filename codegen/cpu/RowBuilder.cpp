@@ -46,22 +46,33 @@ private:
     return expression.emit(b(), position, [&](BlockArgument argument) { return frame->flat(argument); });
   }
   void storeOutputs(const ElementPosition &position, Value rootResult);
-  void store(const Spot &spot, Value value) { vector::StoreOp::create(b(), value, scratch, ValueRange{spot.bufferIndex}); }
-  Value load(const Spot &spot) { return vector::LoadOp::create(b(), vectorType(), scratch, ValueRange{spot.bufferIndex}); }
+  void store(const Spot &spot, Value value) {
+    vector::StoreOp::create(b(), value, scratch, ValueRange{spot.bufferIndex});
+  }
+  Value load(const Spot &spot) {
+    return vector::LoadOp::create(b(), vectorType(), scratch, ValueRange{spot.bufferIndex});
+  }
 
   // Statistics: one value per part; a single one, in all lanes, if lanes are reduced.
   CarriedValues combine(CarriedValues parts, vector::CombiningKind kind);
-  Value statistic(const CarriedValues &values, const Spot &spot) { return values.size() == 1 ? values[0] : values[spot.part]; }
+  Value statistic(const CarriedValues &values, const Spot &spot) {
+    return values.size() == 1 ? values[0] : values[spot.part];
+  }
 
   ImplicitLocOpBuilder &b() { return frame->b; }
   VectorType vectorType() { return VectorType::get(space->lanes(), compute); }
-  Value splat(double value) { return arith::ConstantOp::create(b(), DenseElementsAttr::get(vectorType(), Attribute(b().getFloatAttr(compute, value)))); }
+  Value splat(double value) {
+    return arith::ConstantOp::create(b(),
+                                     DenseElementsAttr::get(vectorType(), Attribute(b().getFloatAttr(compute, value))));
+  }
   Value add(Value x, Value y) { return arith::AddFOp::create(b(), x, y); }
   Value sub(Value x, Value y) { return arith::SubFOp::create(b(), x, y); }
   Value mul(Value x, Value y) { return arith::MulFOp::create(b(), x, y); }
   Value mulAdd(Value x, Value y, Value z) { return emitMultiplyAdd(b(), target.hasFma, x, y, z); }
   /// max(x, y) in one instruction; a NaN in x is lost, which the sum that follows finds again.
-  Value fastMax(Value x, Value y) { return arith::SelectOp::create(b(), arith::CmpFOp::create(b(), arith::CmpFPredicate::OGT, x, y), x, y); }
+  Value fastMax(Value x, Value y) {
+    return arith::SelectOp::create(b(), arith::CmpFOp::create(b(), arith::CmpFPredicate::OGT, x, y), x, y);
+  }
 
   nn::KernelOp kernel;
   const CpuTarget &target;
@@ -103,7 +114,9 @@ LogicalResult RowEmitter::analyzeOutputs(ArrayRef<int64_t> shape, ArrayRef<int64
       if (failed(expression) || reduce || expression->shape() != shape)
         return failure();
     }
-    if (reduce && failed(expression->rewrite([&](const StridedView &view) { return std::optional(overInput(view, shape, reducedAxes, reduce.getKeepDims())); })))
+    if (reduce && failed(expression->rewrite([&](const StridedView &view) {
+          return std::optional(overInput(view, shape, reducedAxes, reduce.getKeepDims()));
+        })))
       return failure();
     outputs.push_back({i, std::move(*expression)});
   }
@@ -132,7 +145,8 @@ LogicalResult RowEmitter::analyze() {
       if (!operand)
         continue;
       FailureOr<FusedExpression> over = FusedExpression::get(operand);
-      if (failed(over) || failed(over->rewrite([&](const StridedView &view) { return std::optional(view.broadcastTo(shape)); })))
+      if (failed(over) ||
+          failed(over->rewrite([&](const StridedView &view) { return std::optional(view.broadcastTo(shape)); })))
         return failure();
       *expression = std::move(*over);
     }
@@ -170,17 +184,22 @@ LoweredKernel RowEmitter::emit(OpBuilder &moduleBuilder) {
 
 void RowEmitter::storeOutputs(const ElementPosition &position, Value rootResult) {
   for (auto &[i, expression] : outputs) {
-    Value value = expression.emit(b(), position, [&](BlockArgument argument) { return frame->flat(argument); }, rootResult);
+    Value value = expression.emit(
+        b(), position, [&](BlockArgument argument) { return frame->flat(argument); }, rootResult);
     expression.emitStore(b(), position, value, frame->flatOutput(i));
   }
 }
 
 static Value combineTwo(ImplicitLocOpBuilder &b, vector::CombiningKind kind, Value x, Value y) {
   switch (kind) {
-  case vector::CombiningKind::ADD: return arith::AddFOp::create(b, x, y);
-  case vector::CombiningKind::MUL: return arith::MulFOp::create(b, x, y);
-  case vector::CombiningKind::MAXIMUMF: return arith::MaximumFOp::create(b, x, y);
-  default: return arith::MinimumFOp::create(b, x, y);
+  case vector::CombiningKind::ADD:
+    return arith::AddFOp::create(b, x, y);
+  case vector::CombiningKind::MUL:
+    return arith::MulFOp::create(b, x, y);
+  case vector::CombiningKind::MAXIMUMF:
+    return arith::MaximumFOp::create(b, x, y);
+  default:
+    return arith::MinimumFOp::create(b, x, y);
   }
 }
 
@@ -210,31 +229,48 @@ void RowEmitter::emitReduce(nn::ReduceOp op) {
   double initial = kind == Kind::prod ? 1 : kind == Kind::max ? -infinity : kind == Kind::min ? infinity : 0;
   CarriedValues shift; // log_sum_exp: the maximum, or 0 where that is infinite
   if (kind == Kind::log_sum_exp) {
-    shift = combine(space->fold(b(), splat(-infinity), [&](const Spot &spot, Value best) { return fastMax(read(source, spot.position), best); }), vector::CombiningKind::MAXIMUMF);
+    shift =
+        combine(space->fold(b(), splat(-infinity),
+                            [&](const Spot &spot, Value best) { return fastMax(read(source, spot.position), best); }),
+                vector::CombiningKind::MAXIMUMF);
     for (Value &value : shift) {
-      Value finite = arith::CmpFOp::create(b(), arith::CmpFPredicate::OLT, math::AbsFOp::create(b(), value), splat(infinity));
+      Value finite =
+          arith::CmpFOp::create(b(), arith::CmpFPredicate::OLT, math::AbsFOp::create(b(), value), splat(infinity));
       value = arith::SelectOp::create(b(), finite, value, splat(0));
     }
   }
   CarriedValues total = space->fold(b(), splat(initial), [&](const Spot &spot, Value sum) -> Value {
     Value x = read(source, spot.position);
     switch (kind) {
-    case Kind::l1: return add(sum, math::AbsFOp::create(b(), x));
+    case Kind::l1:
+      return add(sum, math::AbsFOp::create(b(), x));
     case Kind::l2:
-    case Kind::sum_square: return mulAdd(x, x, sum);
-    case Kind::log_sum_exp: return add(sum, emitExp(b(), sub(x, statistic(shift, spot))));
-    default: return combineTwo(b(), combining, sum, x);
+    case Kind::sum_square:
+      return mulAdd(x, x, sum);
+    case Kind::log_sum_exp:
+      return add(sum, emitExp(b(), sub(x, statistic(shift, spot))));
+    default:
+      return combineTwo(b(), combining, sum, x);
     }
   });
   total = combine(total, combining);
   for (auto [part, position] : llvm::enumerate(space->resultPositions(b()))) {
     Value value = total[part];
     switch (kind) {
-    case Kind::mean: value = arith::DivFOp::create(b(), value, splat(space->reducedElements())); break;
-    case Kind::l2: value = math::SqrtOp::create(b(), value); break;
-    case Kind::log_sum: value = emitLog(b(), value); break;
-    case Kind::log_sum_exp: value = add(emitLog(b(), value), shift[part]); break;
-    default: break;
+    case Kind::mean:
+      value = arith::DivFOp::create(b(), value, splat(space->reducedElements()));
+      break;
+    case Kind::l2:
+      value = math::SqrtOp::create(b(), value);
+      break;
+    case Kind::log_sum:
+      value = emitLog(b(), value);
+      break;
+    case Kind::log_sum_exp:
+      value = add(emitLog(b(), value), shift[part]);
+      break;
+    default:
+      break;
     }
     if (position.lanes == 0)
       value = vector::ExtractOp::create(b(), value, ArrayRef<int64_t>{0});
@@ -244,22 +280,30 @@ void RowEmitter::emitReduce(nn::ReduceOp op) {
 
 void RowEmitter::emitSoftmax(nn::SoftmaxOp op) {
   double infinity = std::numeric_limits<double>::infinity();
-  CarriedValues best = combine(space->fold(b(), splat(-infinity), [&](const Spot &spot, Value best) { return fastMax(read(source, spot.position), best); }), vector::CombiningKind::MAXIMUMF);
+  CarriedValues best =
+      combine(space->fold(b(), splat(-infinity),
+                          [&](const Spot &spot, Value best) { return fastMax(read(source, spot.position), best); }),
+              vector::CombiningKind::MAXIMUMF);
   bool keep = scratchFits && !op.getLog();
   if (keep && !scratch)
     scratch = frame->scratch(compute, space->bufferElements());
-  auto shiftedExp = [&](const Spot &spot) { return emitExp(b(), sub(read(source, spot.position), statistic(best, spot))); };
-  CarriedValues sum = combine(space->fold(b(), splat(0), [&](const Spot &spot, Value sum) {
-    Value e = shiftedExp(spot);
-    if (keep)
-      store(spot, e);
-    return add(sum, e);
-  }), vector::CombiningKind::ADD);
+  auto shiftedExp = [&](const Spot &spot) {
+    return emitExp(b(), sub(read(source, spot.position), statistic(best, spot)));
+  };
+  CarriedValues sum = combine(space->fold(b(), splat(0),
+                                          [&](const Spot &spot, Value sum) {
+                                            Value e = shiftedExp(spot);
+                                            if (keep)
+                                              store(spot, e);
+                                            return add(sum, e);
+                                          }),
+                              vector::CombiningKind::ADD);
   for (auto [i, value] : llvm::enumerate(sum))
     value = op.getLog() ? add(best[i], emitLog(b(), value)) : Value(arith::DivFOp::create(b(), splat(1), value));
   space->forEach(b(), [&](const Spot &spot) {
     Value statisticHere = statistic(sum, spot);
-    Value result = op.getLog() ? sub(read(source, spot.position), statisticHere) : mul(keep ? load(spot) : shiftedExp(spot), statisticHere);
+    Value result = op.getLog() ? sub(read(source, spot.position), statisticHere)
+                               : mul(keep ? load(spot) : shiftedExp(spot), statisticHere);
     storeOutputs(spot.position, result);
   });
 }
@@ -280,7 +324,8 @@ void RowEmitter::emitLayerNorm(nn::LayerNormOp op) {
   Value count = splat(space->reducedElements());
   CarriedValues mean;
   if (!op.getRms()) {
-    mean = combine(space->fold(b(), splat(0), [&](const Spot &spot, Value sum) { return add(sum, value(spot)); }), vector::CombiningKind::ADD);
+    mean = combine(space->fold(b(), splat(0), [&](const Spot &spot, Value sum) { return add(sum, value(spot)); }),
+                   vector::CombiningKind::ADD);
     for (Value &sum : mean)
       sum = arith::DivFOp::create(b(), sum, count);
     first = false;
@@ -289,10 +334,12 @@ void RowEmitter::emitLayerNorm(nn::LayerNormOp op) {
     Value x = value(spot);
     return op.getRms() ? x : sub(x, statistic(mean, spot));
   };
-  CarriedValues deviation = combine(space->fold(b(), splat(0), [&](const Spot &spot, Value sum) {
-    Value x = centered(spot);
-    return mulAdd(x, x, sum);
-  }), vector::CombiningKind::ADD);
+  CarriedValues deviation = combine(space->fold(b(), splat(0),
+                                                [&](const Spot &spot, Value sum) {
+                                                  Value x = centered(spot);
+                                                  return mulAdd(x, x, sum);
+                                                }),
+                                    vector::CombiningKind::ADD);
   first = false;
   for (Value &sum : deviation) {
     Value variance = add(arith::DivFOp::create(b(), sum, count), splat(op.getEpsilon().convertToDouble()));

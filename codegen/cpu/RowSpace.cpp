@@ -6,7 +6,8 @@ using namespace mlir;
 
 namespace fettle::codegen {
 
-RowSpace::RowSpace(ArrayRef<int64_t> shape, ArrayRef<int64_t> reducedAxes, ArrayRef<FusedExpression *> expressions, int64_t lanes)
+RowSpace::RowSpace(ArrayRef<int64_t> shape, ArrayRef<int64_t> reducedAxes, ArrayRef<FusedExpression *> expressions,
+                   int64_t lanes)
     : extents(shape.begin(), shape.end()), reduced(shape.size(), false), laneCount(lanes) {
   for (int64_t axis : reducedAxes)
     reduced[axis] = true;
@@ -17,7 +18,8 @@ RowSpace::RowSpace(ArrayRef<int64_t> shape, ArrayRef<int64_t> reducedAxes, Array
 }
 
 /// Rewrites every expression; the changes made here are always possible.
-static void rewriteAll(ArrayRef<FusedExpression *> expressions, llvm::function_ref<StridedView(const StridedView &)> change) {
+static void rewriteAll(ArrayRef<FusedExpression *> expressions,
+                       llvm::function_ref<StridedView(const StridedView &)> change) {
   for (FusedExpression *expression : expressions) {
     LogicalResult changed = expression->rewrite([&](const StridedView &view) { return std::optional(change(view)); });
     assert(succeeded(changed));
@@ -150,16 +152,19 @@ SmallVector<ElementPosition> RowSpace::resultPositions(ImplicitLocOpBuilder &b) 
 }
 
 /// Emits one spot and keeps the value of lanes that do not exist.
-static Value stepAt(ImplicitLocOpBuilder &b, const RowSpace::Spot &spot, Value value, llvm::function_ref<Value(const RowSpace::Spot &, Value)> step) {
+static Value stepAt(ImplicitLocOpBuilder &b, const RowSpace::Spot &spot, Value value,
+                    llvm::function_ref<Value(const RowSpace::Spot &, Value)> step) {
   Value next = step(spot, value);
   if (!next || spot.position.activeLanes == spot.position.lanes)
     return next;
-  auto mask = vector::ConstantMaskOp::create(b, VectorType::get(spot.position.lanes, b.getI1Type()), ArrayRef<int64_t>{spot.position.activeLanes});
+  auto mask = vector::ConstantMaskOp::create(b, VectorType::get(spot.position.lanes, b.getI1Type()),
+                                             ArrayRef<int64_t>{spot.position.activeLanes});
   return arith::SelectOp::create(b, mask, next, value);
 }
 
 // Along the lane axis of a unit: turns of `partCount` vectors, then what is left.
-CarriedValues RowSpace::visitLanes(ImplicitLocOpBuilder &b, Value bufferRow, CarriedValues values, llvm::function_ref<Value(const Spot &, Value)> step) {
+CarriedValues RowSpace::visitLanes(ImplicitLocOpBuilder &b, Value bufferRow, CarriedValues values,
+                                   llvm::function_ref<Value(const Spot &, Value)> step) {
   auto visit = [&](Value first, int64_t offset, unsigned part, CarriedValues &current) {
     Spot spot;
     spot.part = part;
@@ -190,14 +195,16 @@ CarriedValues RowSpace::visitLanes(ImplicitLocOpBuilder &b, Value bufferRow, Car
   return values;
 }
 
-CarriedValues RowSpace::sweep(ImplicitLocOpBuilder &b, CarriedValues values, llvm::function_ref<Value(const Spot &, Value)> step) {
+CarriedValues RowSpace::sweep(ImplicitLocOpBuilder &b, CarriedValues values,
+                              llvm::function_ref<Value(const Spot &, Value)> step) {
   SmallVector<int64_t> axes;
   for (int64_t axis = 0; axis < int64_t(extents.size()); ++axis)
     if (reduced[axis] && axis != laneAxis)
       axes.push_back(axis);
   int64_t rowLength = lanesAreReduced() ? llvm::alignTo(extents[laneAxis], laneCount) : blockElements();
   SmallVector<Value> outside = coordinates;
-  std::function<CarriedValues(size_t, Value, CarriedValues)> nest = [&](size_t depth, Value row, CarriedValues current) {
+  std::function<CarriedValues(size_t, Value, CarriedValues)> nest = [&](size_t depth, Value row,
+                                                                        CarriedValues current) {
     if (depth == axes.size())
       return visitLanes(b, mulIndex(b, row, rowLength), current, step);
     int64_t extent = extents[axes[depth]];
@@ -211,7 +218,8 @@ CarriedValues RowSpace::sweep(ImplicitLocOpBuilder &b, CarriedValues values, llv
   return values;
 }
 
-CarriedValues RowSpace::fold(ImplicitLocOpBuilder &b, Value initial, llvm::function_ref<Value(const Spot &, Value)> step) {
+CarriedValues RowSpace::fold(ImplicitLocOpBuilder &b, Value initial,
+                             llvm::function_ref<Value(const Spot &, Value)> step) {
   unsigned parts = std::min<int64_t>(partCount, llvm::divideCeil(laneExtent, laneCount));
   return sweep(b, CarriedValues(parts, initial), step);
 }

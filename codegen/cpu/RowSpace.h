@@ -19,7 +19,8 @@ class RowSpace {
 public:
   /// A space of `shape` with the axes in `reducedAxes` reduced. All `expressions` live in it; they are
   /// rewritten to the fewest axes that all their views allow.
-  RowSpace(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> reducedAxes, llvm::ArrayRef<FusedExpression *> expressions, int64_t lanes);
+  RowSpace(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> reducedAxes,
+           llvm::ArrayRef<FusedExpression *> expressions, int64_t lanes);
 
   /// One vector of a unit.
   struct Spot {
@@ -41,7 +42,8 @@ public:
 
   /// Inside a unit: visits every vector and carries one value per part from spot
   /// to spot, all starting at `initial`. Lanes that do not exist keep their value.
-  CarriedValues fold(mlir::ImplicitLocOpBuilder &b, mlir::Value initial, llvm::function_ref<mlir::Value(const Spot &, mlir::Value)> step);
+  CarriedValues fold(mlir::ImplicitLocOpBuilder &b, mlir::Value initial,
+                     llvm::function_ref<mlir::Value(const Spot &, mlir::Value)> step);
   /// The same without values.
   void forEach(mlir::ImplicitLocOpBuilder &b, llvm::function_ref<void(const Spot &)> visit);
   /// Inside a unit: the positions of its results (reduced coordinates are 0). One
@@ -51,8 +53,10 @@ public:
 private:
   void coalesce(llvm::ArrayRef<FusedExpression *> expressions);
   void chooseLaneAxis(llvm::ArrayRef<FusedExpression *> expressions);
-  CarriedValues sweep(mlir::ImplicitLocOpBuilder &b, CarriedValues values, llvm::function_ref<mlir::Value(const Spot &, mlir::Value)> step);
-  CarriedValues visitLanes(mlir::ImplicitLocOpBuilder &b, mlir::Value bufferRow, CarriedValues values, llvm::function_ref<mlir::Value(const Spot &, mlir::Value)> step);
+  CarriedValues sweep(mlir::ImplicitLocOpBuilder &b, CarriedValues values,
+                      llvm::function_ref<mlir::Value(const Spot &, mlir::Value)> step);
+  CarriedValues visitLanes(mlir::ImplicitLocOpBuilder &b, mlir::Value bufferRow, CarriedValues values,
+                           llvm::function_ref<mlir::Value(const Spot &, mlir::Value)> step);
   int64_t blockElements() const { return partCount * laneCount; }
 
   llvm::SmallVector<int64_t> extents;
@@ -62,8 +66,8 @@ private:
   unsigned partCount = 4; ///< vectors side by side: accumulators of a row, or width of a block of results
   // The unit being emitted.
   llvm::SmallVector<mlir::Value> coordinates;
-  mlir::Value laneBase;         ///< kept lanes: first lane coordinate of the block
-  int64_t laneExtent = 0;       ///< lanes of the unit: the row's length or the block's width
+  mlir::Value laneBase;   ///< kept lanes: first lane coordinate of the block
+  int64_t laneExtent = 0; ///< lanes of the unit: the row's length or the block's width
 };
 
 } // namespace fettle::codegen

@@ -34,7 +34,8 @@ static Value emitIndex(ImplicitLocOpBuilder &b, Type element, Value buffer, Valu
 }
 
 /// Lets the update at `from` meet the element at `to`.
-static void emitUpdate(ImplicitLocOpBuilder &b, nn::ScatterKind kind, Type element, Value updates, Value from, Value output, Value to) {
+static void emitUpdate(ImplicitLocOpBuilder &b, nn::ScatterKind kind, Type element, Value updates, Value from,
+                       Value output, Value to) {
   Value value = emitLoad(b, element, updates, from);
   if (kind != nn::ScatterKind::replace) {
     auto how = kind == nn::ScatterKind::accumulate ? nn::BinaryKind::add
@@ -66,7 +67,8 @@ int64_t emitScatterElements(FlatFrame &frame, nn::ScatterElementsOp op, const Se
         nest(depth + 1, addIndex(b, source, mulIndex(b, i, from.strides[depth])), next);
       };
       if (depth == 0 && axis != 0)
-        return emitIf(b, arith::CmpIOp::create(b, arith::CmpIPredicate::slt, part, indexConstant(b, updated[0])), [&] { step(part); });
+        return emitIf(b, arith::CmpIOp::create(b, arith::CmpIPredicate::slt, part, indexConstant(b, updated[0])),
+                      [&] { step(part); });
       emitFor(b, 0, updated[depth], 1, step);
     };
     if (indexType.getNumElements() != 0)
@@ -90,11 +92,13 @@ int64_t emitScatterNd(FlatFrame &frame, nn::ScatterNdOp op, const SequentialBuff
     emitFor(b, 0, count, 1, [&](Value i) {
       Value target = indexConstant(b, 0);
       for (int64_t j = 0; j < tuple; ++j) {
-        Value index = emitIndex(b, indexType.getElementType(), buffers.inputs[1], addIndex(b, mulIndex(b, i, tuple), j), shape[j]);
+        Value index = emitIndex(b, indexType.getElementType(), buffers.inputs[1], addIndex(b, mulIndex(b, i, tuple), j),
+                                shape[j]);
         target = addIndex(b, target, mulIndex(b, index, to.strides[j]));
       }
       emitFor(b, 0, run, 1, [&](Value j) {
-        emitUpdate(b, op.getKind(), type.getElementType(), buffers.inputs[2], addIndex(b, mulIndex(b, i, run), j), buffers.outputs[0], addIndex(b, target, j));
+        emitUpdate(b, op.getKind(), type.getElementType(), buffers.inputs[2], addIndex(b, mulIndex(b, i, run), j),
+                   buffers.outputs[0], addIndex(b, target, j));
       });
     });
   });

@@ -14,11 +14,13 @@ namespace fettle::codegen {
 int64_t emitTopK(FlatFrame &frame, nn::TopKOp op, const SequentialBuffers &buffers) {
   ImplicitLocOpBuilder &b = frame.b;
   Type element = op.getValues().getType().getElementType();
-  AxisRows from(op.getInput().getType().getShape(), op.getAxis()), to(op.getValues().getType().getShape(), op.getAxis());
+  AxisRows from(op.getInput().getType().getShape(), op.getAxis()),
+      to(op.getValues().getType().getShape(), op.getAxis());
   int64_t k = to.length;
   return emitRowTiles(frame, from, [&](Value row) {
     Value start = from.start(b, row);
-    SelectionHeap heap{b, element, buffers.outputs[0], buffers.outputs[1], to.start(b, row), to.stride, op.getSmallest(), /*lastAtRoot=*/true};
+    SelectionHeap heap{b,         element,          buffers.outputs[0], buffers.outputs[1], to.start(b, row),
+                       to.stride, op.getSmallest(), /*lastAtRoot=*/true};
     auto entryOf = [&](Value i) -> SelectionHeap::Entry {
       Value value = emitLoad(b, element, buffers.inputs[0], addIndex(b, start, mulIndex(b, i, from.stride)));
       return {value, arith::IndexCastOp::create(b, b.getI64Type(), i)};
@@ -56,18 +58,20 @@ static Box emitBox(ImplicitLocOpBuilder &b, Type element, Value boxes, Value at,
       c[i] = arith::ExtFOp::create(b, b.getF64Type(), c[i]);
   }
   if (!isCenterPoint)
-    return {arith::MinimumFOp::create(b, c[0], c[2]), arith::MinimumFOp::create(b, c[1], c[3]), arith::MaximumFOp::create(b, c[0], c[2]),
-            arith::MaximumFOp::create(b, c[1], c[3])};
+    return {arith::MinimumFOp::create(b, c[0], c[2]), arith::MinimumFOp::create(b, c[1], c[3]),
+            arith::MaximumFOp::create(b, c[0], c[2]), arith::MaximumFOp::create(b, c[1], c[3])};
   Value half = arith::ConstantOp::create(b, b.getF64FloatAttr(0.5)); // x, y, width, height
   Value w = arith::MulFOp::create(b, c[2], half), h = arith::MulFOp::create(b, c[3], half);
-  return {arith::SubFOp::create(b, c[1], h), arith::SubFOp::create(b, c[0], w), arith::AddFOp::create(b, c[1], h), arith::AddFOp::create(b, c[0], w)};
+  return {arith::SubFOp::create(b, c[1], h), arith::SubFOp::create(b, c[0], w), arith::AddFOp::create(b, c[1], h),
+          arith::AddFOp::create(b, c[0], w)};
 }
 
 /// i1: intersection over union exceeds `limit`. Boxes that do not overlap or have no area have 0.
 static Value emitOverlaps(ImplicitLocOpBuilder &b, const Box &x, const Box &y, double limit) {
   auto sub = [&](Value p, Value q) -> Value { return arith::SubFOp::create(b, p, q); };
   auto mul = [&](Value p, Value q) -> Value { return arith::MulFOp::create(b, p, q); };
-  Value zero = arith::ConstantOp::create(b, b.getF64FloatAttr(0)), most = arith::ConstantOp::create(b, b.getF64FloatAttr(limit));
+  Value zero = arith::ConstantOp::create(b, b.getF64FloatAttr(0)),
+        most = arith::ConstantOp::create(b, b.getF64FloatAttr(limit));
   auto area = [&](const Box &box) { return mul(sub(box.bottom, box.top), sub(box.right, box.left)); };
   Value height = sub(arith::MinimumFOp::create(b, x.bottom, y.bottom), arith::MaximumFOp::create(b, x.top, y.top));
   Value width = sub(arith::MinimumFOp::create(b, x.right, y.right), arith::MaximumFOp::create(b, x.left, y.left));
@@ -86,16 +90,21 @@ static Value emitOverlaps(ImplicitLocOpBuilder &b, const Box &x, const Box &y, d
 int64_t emitNonMaxSuppression(FlatFrame &frame, nn::NonMaxSuppressionOp op, const SequentialBuffers &buffers) {
   ImplicitLocOpBuilder &b = frame.b;
   ArrayRef<int64_t> scoresShape = op.getScores().getType().getShape();
-  int64_t batches = scoresShape[0], classes = scoresShape[1], count = scoresShape[2], rows = op.getOutput().getType().getDimSize(0);
-  Type element = op.getScores().getType().getElementType(), boxElement = op.getBoxes().getType().getElementType(), i64 = b.getI64Type(), index = b.getIndexType();
+  int64_t batches = scoresShape[0], classes = scoresShape[1], count = scoresShape[2],
+          rows = op.getOutput().getType().getDimSize(0);
+  Type element = op.getScores().getType().getElementType(), boxElement = op.getBoxes().getType().getElementType(),
+       i64 = b.getI64Type(), index = b.getIndexType();
   Value output = buffers.outputs[0], zero = indexConstant(b, 0), one = indexConstant(b, 1);
-  Value values = frame.scratch(storageType(element), std::max<int64_t>(1, count)), indices = frame.scratch(i64, std::max<int64_t>(1, count));
+  Value values = frame.scratch(storageType(element), std::max<int64_t>(1, count)),
+        indices = frame.scratch(i64, std::max<int64_t>(1, count));
   Value threshold = arith::ConstantOp::create(b, b.getF64FloatAttr(op.getScoreThreshold().convertToDouble()));
   auto store = [&](Value value, Value row, int64_t column) {
-    memref::StoreOp::create(b, arith::IndexCastOp::create(b, i64, value).getResult(), output, ValueRange{addIndex(b, mulIndex(b, row, 3), column)});
+    memref::StoreOp::create(b, arith::IndexCastOp::create(b, i64, value).getResult(), output,
+                            ValueRange{addIndex(b, mulIndex(b, row, 3), column)});
   };
   auto boxAt = [&](Value image, Value box) {
-    return emitBox(b, boxElement, buffers.inputs[0], mulIndex(b, addIndex(b, mulIndex(b, image, count), box), 4), op.getCenterPoint());
+    return emitBox(b, boxElement, buffers.inputs[0], mulIndex(b, addIndex(b, mulIndex(b, image, count), box), 4),
+                   op.getCenterPoint());
   };
   auto less = [&](Value x, Value y) -> Value { return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, y); };
   // One class: fills result rows from `firstRow` on and returns the next free one.
@@ -124,8 +133,10 @@ int64_t emitNonMaxSuppression(FlatFrame &frame, nn::NonMaxSuppressionOp op, cons
       Box box = boxAt(image, candidate);
       Value isFalse = arith::ConstantOp::create(b, b.getBoolAttr(false));
       Value isCovered = emitFor(b, firstRow, row, 1, isFalse, [&](Value kept, ValueRange carried) -> CarriedValues {
-        Value other = arith::IndexCastOp::create(b, index, memref::LoadOp::create(b, output, ValueRange{addIndex(b, mulIndex(b, kept, 3), 2)}));
-        return {arith::OrIOp::create(b, carried[0], emitOverlaps(b, box, boxAt(image, other), op.getIouThreshold().convertToDouble()))};
+        Value other = arith::IndexCastOp::create(
+            b, index, memref::LoadOp::create(b, output, ValueRange{addIndex(b, mulIndex(b, kept, 3), 2)}));
+        return {arith::OrIOp::create(
+            b, carried[0], emitOverlaps(b, box, boxAt(image, other), op.getIouThreshold().convertToDouble()))};
       })[0];
       Value isKept = arith::XOrIOp::create(b, isCovered, arith::ConstantOp::create(b, b.getBoolAttr(true)));
       emitIf(b, isKept, [&] {
@@ -133,7 +144,8 @@ int64_t emitNonMaxSuppression(FlatFrame &frame, nn::NonMaxSuppressionOp op, cons
         store(label, row, 1);
         store(candidate, row, 2);
       });
-      scf::YieldOp::create(b, ValueRange{last, arith::AddIOp::create(b, row, arith::IndexCastUIOp::create(b, index, isKept))});
+      scf::YieldOp::create(
+          b, ValueRange{last, arith::AddIOp::create(b, row, arith::IndexCastUIOp::create(b, index, isKept))});
     };
     return scf::WhileOp::create(b, TypeRange{index, index}, ValueRange{size, firstRow}, before, after).getResult(1);
   };
@@ -141,7 +153,8 @@ int64_t emitNonMaxSuppression(FlatFrame &frame, nn::NonMaxSuppressionOp op, cons
     Value unused = arith::ConstantOp::create(b, b.getI64IntegerAttr(-1));
     emitFor(b, 0, rows * 3, 1, [&](Value i) { memref::StoreOp::create(b, unused, output, ValueRange{i}); });
     emitFor(b, 0, batches, 1, zero, [&](Value image, ValueRange nextRow) {
-      return emitFor(b, 0, classes, 1, nextRow, [&](Value label, ValueRange row) -> CarriedValues { return {emitClass(image, label, row[0])}; });
+      return emitFor(b, 0, classes, 1, nextRow,
+                     [&](Value label, ValueRange row) -> CarriedValues { return {emitClass(image, label, row[0])}; });
     });
   });
   return 1;

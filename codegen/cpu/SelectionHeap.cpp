@@ -24,7 +24,8 @@ static Value isGreater(ImplicitLocOpBuilder &b, Type element, Value x, Value y) 
     return arith::CmpIOp::create(b, predicate, x, y);
   }
   Value greater = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y);
-  Value onlyXIsNan = arith::AndIOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x), arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, y, y));
+  Value onlyXIsNan = arith::AndIOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x),
+                                           arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, y, y));
   return arith::OrIOp::create(b, greater, onlyXIsNan);
 }
 
@@ -40,7 +41,8 @@ Value SelectionHeap::ranksBefore(Entry x, Entry y) const {
 void SelectionHeap::siftDown(Value position, Value size) const {
   auto isAbove = [&](Entry x, Entry y) { return lastAtRoot ? ranksBefore(y, x) : ranksBefore(x, y); };
   Type index = b.getIndexType();
-  auto ifExists = [&](Value exists, TypeRange types, llvm::function_ref<SmallVector<Value>()> then, ValueRange otherwise) {
+  auto ifExists = [&](Value exists, TypeRange types, llvm::function_ref<SmallVector<Value>()> then,
+                      ValueRange otherwise) {
     auto branch = scf::IfOp::create(b, types, exists, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
@@ -53,14 +55,20 @@ void SelectionHeap::siftDown(Value position, Value size) const {
     Value parent = arguments[0], left = addIndex(b, mulIndex(b, parent, 2), 1);
     Value isFalse = arith::ConstantOp::create(b, b.getBoolAttr(false));
     Value hasLeft = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, left, size);
-    ValueRange next = ifExists(hasLeft, {b.getI1Type(), index}, [&]() -> SmallVector<Value> {
-      Value right = addIndex(b, left, 1);
-      Value hasRight = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, right, size);
-      Value child = ifExists(hasRight, {index}, [&]() -> SmallVector<Value> {
-        return {arith::SelectOp::create(b, isAbove(load(right), load(left)), right, left)};
-      }, {left})[0];
-      return {isAbove(load(child), load(parent)), child};
-    }, {isFalse, parent});
+    ValueRange next =
+        ifExists(hasLeft, {b.getI1Type(), index},
+                 [&]() -> SmallVector<Value> {
+                   Value right = addIndex(b, left, 1);
+                   Value hasRight = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, right, size);
+                   Value child =
+                       ifExists(hasRight, {index},
+                                [&]() -> SmallVector<Value> {
+                                  return {arith::SelectOp::create(b, isAbove(load(right), load(left)), right, left)};
+                                },
+                                {left})[0];
+                   return {isAbove(load(child), load(parent)), child};
+                 },
+                 {isFalse, parent});
     scf::ConditionOp::create(b, next[0], ValueRange{parent, next[1]});
   };
   auto after = [&](OpBuilder &, Location, ValueRange arguments) {
@@ -74,9 +82,8 @@ void SelectionHeap::siftDown(Value position, Value size) const {
 
 void SelectionHeap::heapify(Value size) const {
   Value parents = arith::DivUIOp::create(b, size, indexConstant(b, 2));
-  emitFor(b, indexConstant(b, 0), parents, 1, [&](Value i) {
-    siftDown(arith::SubIOp::create(b, addIndex(b, parents, -1), i), size);
-  });
+  emitFor(b, indexConstant(b, 0), parents, 1,
+          [&](Value i) { siftDown(arith::SubIOp::create(b, addIndex(b, parents, -1), i), size); });
 }
 
 void SelectionHeap::swap(Value x, Value y) const {

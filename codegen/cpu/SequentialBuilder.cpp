@@ -38,7 +38,8 @@ int64_t emitRowTiles(FlatFrame &frame, const AxisRows &rows, llvm::function_ref<
   ImplicitLocOpBuilder &b = frame.b;
   int64_t perTile = std::clamp<int64_t>(tileElements / std::max<int64_t>(1, rows.length), 1, rows.count);
   emitFor(b, frame.begin(), frame.end(), 1, [&](Value tile) {
-    Value first = mulIndex(b, tile, perTile), last = minIndex(b, addIndex(b, first, perTile), indexConstant(b, rows.count));
+    Value first = mulIndex(b, tile, perTile),
+          last = minIndex(b, addIndex(b, first, perTile), indexConstant(b, rows.count));
     emitFor(b, first, last, 1, body);
   });
   return llvm::divideCeil(rows.count, perTile);

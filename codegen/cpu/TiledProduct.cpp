@@ -11,13 +11,18 @@ void TiledProduct::emit(ImplicitLocOpBuilder &b, const CpuTarget &target, llvm::
                         llvm::function_ref<void(Value, Value, Value)> finish) const {
   Type f32 = b.getF32Type();
   auto emitTile = [&](Value row, Value column, TileShape size) {
-    RegisterTile registers{size, lanes, size.vectors * lanes, f32, target.hasFma, f32, f32, lhs, rhs, /*rhsIsPacked=*/true};
+    RegisterTile registers{size, lanes, size.vectors * lanes, f32, target.hasFma, f32, f32,
+                           lhs,  rhs,   /*rhsIsPacked=*/true};
     RegisterTile::Accumulators sums;
     for (int64_t i = 0; i < size.rows; ++i)
       for (int64_t j = 0; j < size.vectors; ++j)
         sums.push_back(start(addIndex(b, row, i), addIndex(b, column, j * lanes)));
-    sums = registers.emitSteps(b, sums, steps, addIndex(b, lhsBase, mulIndex(b, row, lhsRowStride)), lhsRowStride, lhsStepStride,
-                               mulIndex(b, column, rhsColumnStride), rhsStepStride, {});
+    Value width = indexConstant(b, panelColumns);
+    Value panel = b.createOrFold<arith::DivUIOp>(column, width),
+          inPanel = b.createOrFold<arith::RemUIOp>(column, width);
+    sums =
+        registers.emitSteps(b, sums, steps, addIndex(b, lhsBase, mulIndex(b, row, lhsRowStride)), lhsRowStride,
+                            lhsStepStride, addIndex(b, mulIndex(b, panel, panelElements), inPanel), panelColumns, {});
     for (int64_t i = 0; i < size.rows; ++i)
       for (int64_t j = 0; j < size.vectors; ++j)
         finish(addIndex(b, row, i), addIndex(b, column, j * lanes), sums[i * size.vectors + j]);

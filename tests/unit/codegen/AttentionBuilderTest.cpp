@@ -22,18 +22,21 @@ static std::string text(const Case &c) {
   std::string o = llvm::formatv("tensor<{0}x{1}x{2}x{3}xf32>", c.batches, c.heads, c.queries, c.width);
   bool masked = *c.mask != 0;
   std::string m = masked ? "tensor<" + std::string(c.mask) + "xf32>" : "";
-  return "func.func @f(%q: " + q + ", %k: " + k + ", %v: " + v + (masked ? ", %m: " + m : "") + ") -> " + o + " {\n  %0 = nn.attention %q, %k, %v" +
-         (masked ? ", %m" : "") + " {scale = 0.3 : f64" + c.attributes + "} : (" + q + ", " + k + ", " + v + (masked ? ", " + m : "") + ") -> " + o +
-         "\n  return %0 : " + o + "\n}";
+  return "func.func @f(%q: " + q + ", %k: " + k + ", %v: " + v + (masked ? ", %m: " + m : "") + ") -> " + o +
+         " {\n  %0 = nn.attention %q, %k, %v" + (masked ? ", %m" : "") + " {scale = 0.3 : f64" + c.attributes +
+         "} : (" + q + ", " + k + ", " + v + (masked ? ", " + m : "") + ") -> " + o + "\n  return %0 : " + o + "\n}";
 }
 
 TEST(AttentionBuilder, ShapesWithTails) {
-  for (Case c : {Case{1, 1, 1, 1, 1, 1, 1}, Case{1, 2, 2, 5, 7, 8, 8}, Case{2, 3, 3, 17, 33, 16, 16}, Case{1, 1, 1, 40, 40, 20, 24}, Case{1, 2, 2, 1, 50, 64, 64},
-                 Case{1, 1, 1, 197, 197, 64, 64}, Case{2, 1, 1, 3, 100, 5, 70}})
+  for (Case c : {Case{1, 1, 1, 1, 1, 1, 1}, Case{1, 2, 2, 5, 7, 8, 8}, Case{2, 3, 3, 17, 33, 16, 16},
+                 Case{1, 1, 1, 40, 40, 20, 24}, Case{1, 2, 2, 1, 50, 64, 64}, Case{1, 1, 1, 197, 197, 64, 64},
+                 Case{2, 1, 1, 3, 100, 5, 70}})
     expectMatchesReference(text(c), codegen::buildAttention);
 }
 
-TEST(AttentionBuilder, GroupedHeads) { expectMatchesReference(text({2, 6, 2, 9, 21, 16, 16}), codegen::buildAttention); }
+TEST(AttentionBuilder, GroupedHeads) {
+  expectMatchesReference(text({2, 6, 2, 9, 21, 16, 16}), codegen::buildAttention);
+}
 
 TEST(AttentionBuilder, MasksCausalAndSoftcap) {
   for (const char *mask : {"2x3x9x21", "2x1x1x21", "9x21", "1x3x9x1", "1"})
@@ -46,7 +49,8 @@ TEST(AttentionBuilder, MasksCausalAndSoftcap) {
 }
 
 TEST(AttentionBuilder, SeveralBlocksOfKeys) {
-  for (Case c : {Case{1, 2, 2, 37, 700, 64, 64}, Case{1, 1, 1, 300, 300, 64, 64, "", ", causal"}, Case{1, 1, 1, 20, 600, 40, 24, "600"}, Case{1, 1, 1, 6, 40, 600, 520}})
+  for (Case c : {Case{1, 2, 2, 37, 700, 64, 64}, Case{1, 1, 1, 300, 300, 64, 64, "", ", causal"},
+                 Case{1, 1, 1, 20, 600, 40, 24, "600"}, Case{1, 1, 1, 6, 40, 600, 520}})
     expectMatchesReference(text(c), codegen::buildAttention);
 }
 
@@ -75,7 +79,8 @@ TEST(AttentionBuilder, PackedProjection) {
       %r = nn.reshape %t : (tensor<2x19x4x8xf32>) -> tensor<2x19x32xf32>
       %o = nn.binary add %r, %bias : (tensor<2x19x32xf32>, tensor<32xf32>) -> tensor<2x19x32xf32>
       return %o : tensor<2x19x32xf32>
-    })", codegen::buildAttention);
+    })",
+                         codegen::buildAttention);
 }
 
 // Keys that come transposed ([d, t]) are read against their stride.
@@ -85,17 +90,20 @@ TEST(AttentionBuilder, TransposedKeys) {
       %k = nn.transpose %kt {perm = array<i64: 0, 1, 3, 2>} : (tensor<1x2x8x11xf32>) -> tensor<1x2x11x8xf32>
       %a = nn.attention %q, %k, %v {scale = 0.35 : f64} : (tensor<1x2x5x8xf32>, tensor<1x2x11x8xf32>, tensor<1x2x11x8xf32>) -> tensor<1x2x5x8xf32>
       return %a : tensor<1x2x5x8xf32>
-    })", codegen::buildAttention);
+    })",
+                         codegen::buildAttention);
 }
 
 TEST(AttentionBuilder, DISABLED_Speed) {
-  for (Case c : {Case{1, 12, 12, 197, 197, 64, 64}, Case{1, 12, 12, 128, 128, 64, 64}, Case{1, 8, 8, 1024, 1024, 64, 64}, Case{1, 32, 8, 512, 512, 64, 64, "", ", causal"}}) {
+  for (Case c : {Case{1, 12, 12, 197, 197, 64, 64}, Case{1, 12, 12, 128, 128, 64, 64},
+                 Case{1, 8, 8, 1024, 1024, 64, 64}, Case{1, 32, 8, 512, 512, 64, 64, "", ", causal"}}) {
     KernelRun kernel(text(c), codegen::buildAttention);
     llvm::SmallVector<HostTensor> operands;
     for (mlir::RankedTensorType type : kernel.inputTypes())
       operands.push_back(randomTensor(type, 1));
     double seconds = kernel.measure(operands);
     double operations = 2.0 * c.batches * c.heads * c.queries * c.keys * (c.depth + c.width);
-    llvm::outs() << llvm::formatv("{0} heads {1}x{2}x{3}: {4:F0} us, {5:F0} GFLOP/s\n", c.heads, c.queries, c.keys, c.depth, seconds * 1e6, operations / seconds * 1e-9);
+    llvm::outs() << llvm::formatv("{0} heads {1}x{2}x{3}: {4:F0} us, {5:F0} GFLOP/s\n", c.heads, c.queries, c.keys,
+                                  c.depth, seconds * 1e6, operations / seconds * 1e-9);
   }
 }

@@ -44,17 +44,20 @@ static std::string text(const Case &c) {
     operand("p", llvm::formatv("tensor<{0}xf32>", 3 * c.hidden));
   std::string y = llvm::formatv("tensor<{0}x{1}x{2}xf32>", c.steps, c.batch, c.hidden), results = y + ", " + state;
   std::string segments = llvm::formatv("1, 1, 1, {0}, {1}, {2}", int(c.bias), int(c.lengths), int(c.h0));
-  std::string activations = gates == 4 ? R"("Sigmoid", "Tanh", "Tanh")" : gates == 3 ? R"("Sigmoid", "Tanh")" : R"("Tanh")";
+  std::string activations = gates == 4   ? R"("Sigmoid", "Tanh", "Tanh")"
+                            : gates == 3 ? R"("Sigmoid", "Tanh")"
+                                         : R"("Tanh")";
   if (*c.activations)
     activations = c.activations;
   if (gates == 4) {
     results += ", " + state;
     segments += llvm::formatv(", {0}, {1}", int(c.c0), int(c.peephole));
   }
-  return llvm::formatv("func.func @f({0}) -> ({1}) {{\n  %0:{2} = nn.{3} {4} {5} {{activations = [{6}]{7}, operandSegmentSizes = array<i32: {8}>} : ({9}) -> ({1})\n"
+  return llvm::formatv("func.func @f({0}) -> ({1}) {{\n  %0:{2} = nn.{3} {4} {5} {{activations = [{6}]{7}, "
+                       "operandSegmentSizes = array<i32: {8}>} : ({9}) -> ({1})\n"
                        "  return {10} : {1}\n}",
-                       arguments, results, gates == 4 ? 3 : 2, op, c.direction, names, activations, c.attributes, segments, types,
-                       gates == 4 ? "%0#0, %0#1, %0#2" : "%0#0, %0#1");
+                       arguments, results, gates == 4 ? 3 : 2, op, c.direction, names, activations, c.attributes,
+                       segments, types, gates == 4 ? "%0#0, %0#1, %0#2" : "%0#0, %0#1");
 }
 
 static void expectCase(const Case &c, MatchOptions options = {}) {
@@ -67,7 +70,12 @@ static void expectCase(const Case &c, MatchOptions options = {}) {
 
 TEST(RecurrentBuilder, Shapes) {
   for (const char *op : {"lstm", "gru", "rnn"})
-    for (auto [steps, batch, inputs, hidden] : {std::array<int64_t, 4>{1, 1, 1, 1}, {3, 1, 4, 5}, {11, 1, 10, 32}, {9, 2, 7, 20}, {4, 5, 6, 16}, {3, 27, 5, 40}})
+    for (auto [steps, batch, inputs, hidden] : {std::array<int64_t, 4>{1, 1, 1, 1},
+                                                {3, 1, 4, 5},
+                                                {11, 1, 10, 32},
+                                                {9, 2, 7, 20},
+                                                {4, 5, 6, 16},
+                                                {3, 27, 5, 40}})
       expectCase({op, steps, batch, inputs, hidden, true});
 }
 
@@ -90,7 +98,8 @@ TEST(RecurrentBuilder, Options) {
 }
 
 TEST(RecurrentBuilder, Activations) {
-  for (const char *name : {"Relu", "LeakyRelu", "ThresholdedRelu", "HardSigmoid", "Elu", "Softsign", "Softplus", "Sigmoid"}) {
+  for (const char *name :
+       {"Relu", "LeakyRelu", "ThresholdedRelu", "HardSigmoid", "Elu", "Softsign", "Softplus", "Sigmoid"}) {
     std::string quoted = '"' + std::string(name) + '"';
     Case c{"rnn", 3, 2, 3, 9, true};
     c.activations = quoted.c_str();
@@ -115,11 +124,13 @@ TEST(RecurrentBuilder, BatchFirst) {
       %y, %h, %c = nn.lstm forward %t, %w, %r {activations = ["Sigmoid", "Tanh", "Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0>} : (tensor<5x3x4xf32>, tensor<24x4xf32>, tensor<24x6xf32>) -> (tensor<5x3x6xf32>, tensor<3x6xf32>, tensor<3x6xf32>)
       %o = nn.transpose %y {perm = array<i64: 1, 0, 2>} : (tensor<5x3x6xf32>) -> tensor<3x5x6xf32>
       return %o : tensor<3x5x6xf32>
-    })", codegen::buildRecurrent);
+    })",
+                         codegen::buildRecurrent);
 }
 
 TEST(RecurrentBuilder, DISABLED_Speed) {
-  for (Case c : {Case{"lstm", 100, 1, 128, 128, true}, Case{"lstm", 100, 16, 256, 256, true}, Case{"gru", 100, 1, 256, 256, true}, Case{"lstm", 50, 1, 512, 512, true}}) {
+  for (Case c : {Case{"lstm", 100, 1, 128, 128, true}, Case{"lstm", 100, 16, 256, 256, true},
+                 Case{"gru", 100, 1, 256, 256, true}, Case{"lstm", 50, 1, 512, 512, true}}) {
     KernelRun kernel(text(c), codegen::buildRecurrent);
     llvm::SmallVector<HostTensor> operands;
     for (mlir::RankedTensorType type : kernel.inputTypes())
@@ -127,6 +138,7 @@ TEST(RecurrentBuilder, DISABLED_Speed) {
     double seconds = kernel.measure(operands);
     int64_t gates = llvm::StringRef(c.op) == "lstm" ? 4 : 3;
     double operations = 2.0 * c.steps * c.batch * gates * c.hidden * (c.inputs + c.hidden);
-    llvm::outs() << llvm::formatv("{0} t={1} n={2} h={3}: {4:F0} us, {5:F0} GFLOP/s\n", c.op, c.steps, c.batch, c.hidden, seconds * 1e6, operations / seconds * 1e-9);
+    llvm::outs() << llvm::formatv("{0} t={1} n={2} h={3}: {4:F0} us, {5:F0} GFLOP/s\n", c.op, c.steps, c.batch,
+                                  c.hidden, seconds * 1e6, operations / seconds * 1e-9);
   }
 }

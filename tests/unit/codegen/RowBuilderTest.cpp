@@ -6,17 +6,20 @@
 using namespace fettle;
 using namespace fettle::test;
 
-static std::string tensor(llvm::StringRef shape, llvm::StringRef element = "f32") { return ("tensor<" + shape + "x" + element + ">").str(); }
+static std::string tensor(llvm::StringRef shape, llvm::StringRef element = "f32") {
+  return ("tensor<" + shape + "x" + element + ">").str();
+}
 
 static std::string softmax(llvm::StringRef shape, int axis, bool log = false, llvm::StringRef element = "f32") {
   std::string type = tensor(shape, element);
-  return "func.func @f(%x: " + type + ") -> " + type + " {\n  %0 = nn.softmax %x {axis = " + std::to_string(axis) + " : i64" + (log ? ", log" : "") +
-         "} : (" + type + ") -> " + type + "\n  return %0 : " + type + "\n}";
+  return "func.func @f(%x: " + type + ") -> " + type + " {\n  %0 = nn.softmax %x {axis = " + std::to_string(axis) +
+         " : i64" + (log ? ", log" : "") + "} : (" + type + ") -> " + type + "\n  return %0 : " + type + "\n}";
 }
 
 TEST(RowBuilder, SoftmaxAlongRows) {
   for (const char *shape : {"1x1", "3x5", "7x16", "2x3x17", "4x64", "5x65", "2x100", "1x1000", "3x197", "2x20000"})
-    expectMatchesReference(softmax(shape, std::string(shape).find('x') == std::string(shape).rfind('x') ? 1 : 2), codegen::buildRows);
+    expectMatchesReference(softmax(shape, std::string(shape).find('x') == std::string(shape).rfind('x') ? 1 : 2),
+                           codegen::buildRows);
 }
 
 TEST(RowBuilder, SoftmaxAcrossRows) {
@@ -45,10 +48,11 @@ TEST(RowBuilder, OtherVectorWidths) {
   }
 }
 
-static std::string reduce(llvm::StringRef kind, llvm::StringRef shape, llvm::StringRef axes, llvm::StringRef resultShape, bool keep = false) {
+static std::string reduce(llvm::StringRef kind, llvm::StringRef shape, llvm::StringRef axes,
+                          llvm::StringRef resultShape, bool keep = false) {
   std::string from = tensor(shape), to = resultShape.empty() ? "tensor<f32>" : tensor(resultShape);
-  return ("func.func @f(%x: " + from + ") -> " + to + " {\n  %0 = nn.reduce " + kind + " %x {axes = array<i64: " + axes + ">" + (keep ? ", keep_dims" : "") +
-          "} : (" + from + ") -> " + to + "\n  return %0 : " + to + "\n}")
+  return ("func.func @f(%x: " + from + ") -> " + to + " {\n  %0 = nn.reduce " + kind + " %x {axes = array<i64: " +
+          axes + ">" + (keep ? ", keep_dims" : "") + "} : (" + from + ") -> " + to + "\n  return %0 : " + to + "\n}")
       .str();
 }
 
@@ -74,18 +78,23 @@ TEST(RowBuilder, ReduceManyAxes) {
   expectMatchesReference(reduce("sum", "300000", "0", ""), codegen::buildRows, longSum);
 }
 
-TEST(RowBuilder, ReduceOfEmptyIsRefused) { EXPECT_FALSE(KernelRun(reduce("sum", "0x4", "0", "4"), codegen::buildRows).built()); }
+TEST(RowBuilder, ReduceOfEmptyIsRefused) {
+  EXPECT_FALSE(KernelRun(reduce("sum", "0x4", "0", "4"), codegen::buildRows).built());
+}
 
 TEST(RowBuilder, LayerNormVariants) {
   for (const char *shape : {"4x8", "3x20", "2x768", "5x1"}) {
     std::string type = tensor(shape), row = tensor(llvm::StringRef(shape).split('x').second);
     for (const char *rms : {"", ", rms"}) {
       std::string attributes = std::string(" {axis = 1 : i64, epsilon = 1.0e-5 : f64") + rms;
-      expectMatchesReference("func.func @f(%x: " + type + ", %s: " + row + ", %b: " + row + ") -> " + type + " {\n  %0 = nn.layer_norm %x, %s, %b" + attributes +
-                                 ", operandSegmentSizes = array<i32: 1, 1, 1>} : (" + type + ", " + row + ", " + row + ") -> " + type + "\n  return %0 : " + type + "\n}",
+      expectMatchesReference("func.func @f(%x: " + type + ", %s: " + row + ", %b: " + row + ") -> " + type +
+                                 " {\n  %0 = nn.layer_norm %x, %s, %b" + attributes +
+                                 ", operandSegmentSizes = array<i32: 1, 1, 1>} : (" + type + ", " + row + ", " + row +
+                                 ") -> " + type + "\n  return %0 : " + type + "\n}",
                              codegen::buildRows);
       expectMatchesReference("func.func @f(%x: " + type + ") -> " + type + " {\n  %0 = nn.layer_norm %x" + attributes +
-                                 ", operandSegmentSizes = array<i32: 1, 0, 0>} : (" + type + ") -> " + type + "\n  return %0 : " + type + "\n}",
+                                 ", operandSegmentSizes = array<i32: 1, 0, 0>} : (" + type + ") -> " + type +
+                                 "\n  return %0 : " + type + "\n}",
                              codegen::buildRows);
     }
   }
@@ -99,7 +108,8 @@ TEST(RowBuilder, ProloguesAndEpilogues) {
       %1 = nn.layer_norm %0, %s {axis = 2 : i64, epsilon = 1.0e-5 : f64, operandSegmentSizes = array<i32: 1, 1, 0>} : (tensor<3x5x40xf32>, tensor<40xf32>) -> tensor<3x5x40xf32>
       %2 = nn.unary relu %1 : (tensor<3x5x40xf32>) -> tensor<3x5x40xf32>
       return %0, %2 : tensor<3x5x40xf32>, tensor<3x5x40xf32>
-    })", codegen::buildRows);
+    })",
+                         codegen::buildRows);
   // Layer norm over the channels of an NCHW image, by way of NHWC: vectors across rows.
   expectMatchesReference(R"(
     func.func @f(%x: tensor<2x6x5x9xf32>, %s: tensor<6xf32>, %b: tensor<6xf32>) -> tensor<2x6x5x9xf32> {
@@ -107,7 +117,8 @@ TEST(RowBuilder, ProloguesAndEpilogues) {
       %1 = nn.layer_norm %0, %s, %b {axis = 3 : i64, epsilon = 1.0e-6 : f64, operandSegmentSizes = array<i32: 1, 1, 1>} : (tensor<2x5x9x6xf32>, tensor<6xf32>, tensor<6xf32>) -> tensor<2x5x9x6xf32>
       %2 = nn.transpose %1 {perm = array<i64: 0, 3, 1, 2>} : (tensor<2x5x9x6xf32>) -> tensor<2x6x5x9xf32>
       return %2 : tensor<2x6x5x9xf32>
-    })", codegen::buildRows);
+    })",
+                         codegen::buildRows);
   // Scaled softmax with a mask that broadcasts, then a reshape.
   expectMatchesReference(R"(
     func.func @f(%x: tensor<2x3x4x19xf32>, %m: tensor<2x1x1x19xf32>) -> tensor<24x19xf32> {
@@ -117,7 +128,8 @@ TEST(RowBuilder, ProloguesAndEpilogues) {
       %2 = nn.softmax %1 {axis = 3 : i64} : (tensor<2x3x4x19xf32>) -> tensor<2x3x4x19xf32>
       %3 = nn.reshape %2 : (tensor<2x3x4x19xf32>) -> tensor<24x19xf32>
       return %3 : tensor<24x19xf32>
-    })", codegen::buildRows);
+    })",
+                         codegen::buildRows);
   // Mean of a swish, then a sigmoid: the squeeze of a squeeze-and-excite block.
   expectMatchesReference(R"(
     func.func @f(%x: tensor<1x7x7x72xf32>) -> tensor<1x72x1x1xf32> {
@@ -126,5 +138,28 @@ TEST(RowBuilder, ProloguesAndEpilogues) {
       %2 = nn.unary sigmoid %1 : (tensor<1x72xf32>) -> tensor<1x72xf32>
       %3 = nn.reshape %2 : (tensor<1x72xf32>) -> tensor<1x72x1x1xf32>
       return %3 : tensor<1x72x1x1xf32>
-    })", codegen::buildRows);
+    })",
+                         codegen::buildRows);
+}
+
+TEST(RowBuilder, DISABLED_Speed) {
+  auto measure = [](const char *name, const std::string &text, double bytes) {
+    KernelRun kernel(text, codegen::buildRows);
+    llvm::SmallVector<HostTensor> operands;
+    for (mlir::RankedTensorType type : kernel.inputTypes())
+      operands.push_back(randomTensor(type, 1));
+    double seconds = kernel.measure(operands);
+    llvm::outs() << name << ": " << int64_t(seconds * 1e9) << " ns, " << int64_t(bytes / seconds * 1e-9) << " GB/s\n";
+  };
+  measure("softmax 2364x197", softmax("2364x197", 1), 8.0 * 2364 * 197);
+  measure("softmax 21x4096 axis 0", softmax("21x4096", 0), 8.0 * 21 * 4096);
+  measure("mean 49x2048 axis 0", reduce("mean", "49x2048", "0", "2048"), 4.0 * 49 * 2048);
+  measure("mean 2048x49 axis 1", reduce("mean", "2048x49", "1", "2048"), 4.0 * 49 * 2048);
+  measure("layer norm 197x768",
+          "func.func @f(%x: tensor<197x768xf32>, %s: tensor<768xf32>, %b: tensor<768xf32>) -> tensor<197x768xf32> {\n"
+          "  %0 = nn.layer_norm %x, %s, %b {axis = 1 : i64, epsilon = 1.0e-5 : f64, operandSegmentSizes = array<i32: "
+          "1, 1, 1>} : "
+          "(tensor<197x768xf32>, tensor<768xf32>, tensor<768xf32>) -> tensor<197x768xf32>\n  return %0 : "
+          "tensor<197x768xf32>\n}",
+          8.0 * 197 * 768);
 }

@@ -1,7 +1,7 @@
 //===- StridedViewTest.cpp - views through movement ops -------------------===//
 
-#include "codegen/common/FusedExpression.h"
 #include "codegen/common/StridedView.h"
+#include "codegen/common/FusedExpression.h"
 #include "ir/nn/Nn.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
