@@ -25,6 +25,10 @@ llvm::ArrayRef<OperatorEntry> allOperators() {
 
 /// Operators that no static tensor program can express, by what they deal in.
 static const char *explainUnsupported(llvm::StringRef domain, llvm::StringRef op) {
+  if (domain.empty() && llvm::is_contained({"ATen", "Affine", "Crop", "GivenTensorFill", "GRUUnit", "ImageScaler",
+                                            "ParametricSoftplus", "Scale", "ScaledTanh"},
+                                           op))
+    return "it was an experiment of early ONNX and has been withdrawn: export the model again with a newer exporter";
   if (domain == "ai.onnx.preview.training" && op == "Gradient")
     return "gradients are not compiled: export the model for inference";
   if (domain == "ai.onnx.ml")

@@ -62,6 +62,16 @@ static void importUpsample(NodeImporter &node) {
     return;
   if (int64_t(scales.size()) != rankOf(input))
     return node.fail(Twine(scales.size()) + " scales stand for " + Twine(rankOf(input)) + " axes");
+  // The Resize of opset 10 rounds up along axes that shrink.
+  bool shrinks = llvm::any_of(scales, [](double scale) { return scale < 1; });
+  if (node.node.op == "Resize" && *kind == nn::ResizeKind::nearest && shrinks) {
+    std::vector<double> down = scales;
+    for (size_t i = 0; i < scales.size(); ++i)
+      (scales[i] < 1 ? scales : down)[i] = 1;
+    ResizePlan smaller;
+    applyScales(node, input, down, smaller);
+    input = emitResize(node, input, smaller, *kind, nn::CoordinateKind::asymmetric, nn::RoundKind::ceil_up);
+  }
   ResizePlan plan;
   applyScales(node, input, scales, plan);
   node.setOutput(emitResize(node, input, plan, *kind, nn::CoordinateKind::asymmetric, nn::RoundKind::floor_down));

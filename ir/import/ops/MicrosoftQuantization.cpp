@@ -116,11 +116,70 @@ static void importDynamicQuantizeMatMul(NodeImporter &node) {
   node.setOutput(result);
 }
 
+//===--- Weights in few bits ----------------------------------------------===//
+
+/// Rows of `rowBytes` packed bytes, the low bits first, as [rows, columns] of unsigned elements of 4 or 8 bits.
+static HostTensor unpackRows(ArrayRef<char> packed, int64_t rowBytes, int64_t bits, RankedTensorType type) {
+  HostTensor result(type);
+  int64_t columns = type.getDimSize(1), perByte = 8 / bits;
+  MutableArrayRef<char> bytes = result.mutableBytes();
+  for (int64_t i = 0; i < int64_t(bytes.size()); ++i) {
+    int64_t row = i / columns, column = i % columns;
+    auto byte = static_cast<unsigned char>(packed[row * rowBytes + column / perByte]);
+    bytes[i] = char(byte >> (column % perByte * bits) & ((1 << bits) - 1));
+  }
+  return result;
+}
+
+/// A [..., k] times the transpose of B [n, k], which is stored in blocks along k: B packed [n, blocks, bytes], one
+/// scale and zero point (half the range, if none) per block.
+static void importMatMulNBits(NodeImporter &node) {
+  int64_t k = node.integer("K", 0), n = node.integer("N", 0), bits = node.integer("bits", 4);
+  int64_t block = node.integer("block_size", 0);
+  if (bits != 4 && bits != 8)
+    return node.fail("weights of " + Twine(bits) + " bits are not supported");
+  if (node.hasInput(4))
+    return node.fail("reordered weights (g_idx) are not supported");
+  if (k < 1 || n < 1 || block < 2 || k > 1 << 24 || block > 1 << 24)
+    return node.fail("its attributes do not fit together");
+  int64_t blocks = (k + block - 1) / block, perByte = 8 / bits, blockBytes = block / perByte;
+  std::optional<HostTensor> packed = node.constantInput(1);
+  if (!packed || !node.checkConstant({n, blocks, block}))
+    return;
+  Value scales = node.input(2), zeroPoint = node.optionalInput(3);
+  if (block % perByte != 0 || int64_t(packed->bytes().size()) != n * blocks * blockBytes ||
+      elementsOf(scales) != n * blocks)
+    return node.fail("weights or scales do not fit " + Twine(n) + " rows of " + Twine(blocks) + " blocks");
+  Type element = IntegerType::get(node.context(), bits, IntegerType::Unsigned);
+  auto perBlock = RankedTensorType::get({n, blocks}, element);
+  if (!zeroPoint) {
+    zeroPoint = node.splat(double(int64_t(1) << (bits - 1)), {n, blocks}, element);
+  } else {
+    int64_t rowBytes = (blocks + perByte - 1) / perByte;
+    std::optional<HostTensor> points = node.constantInput(3);
+    if (!points)
+      return;
+    if (!points->elementType().isUnsignedInteger(8) || int64_t(points->bytes().size()) != n * rowBytes)
+      return node.fail("zero points are not packed as the weights are");
+    zeroPoint = node.constant(unpackRows(points->bytes(), rowBytes, bits, perBlock), "zero_points");
+  }
+  HostTensor unpacked = unpackRows(packed->bytes(), blocks * blockBytes, bits,
+                                   RankedTensorType::get({n, blocks * block}, element));
+  Value weights = node.dequantize(node.constant(unpacked, node.node.inputs[1]), node.reshape(scales, {n, blocks}), zeroPoint);
+  if (blocks * block != k)
+    weights = node.sliceAxis(weights, 1, 0, k);
+  Value result = node.matmul(node.input(0), weights, {}, false, /*transposeRhs=*/true);
+  if (Value bias = node.optionalInput(5))
+    result = node.add(result, bias);
+  node.setOutput(result);
+}
+
 ArrayRef<OperatorEntry> microsoftQuantizationOperators() {
   static const char *channelsFirst = "channels first";
   static const OperatorEntry table[] = {
       {microsoftDomain, "DynamicQuantizeMatMul", 1, newestMicrosoftOpset, importDynamicQuantizeMatMul, ""},
       {microsoftDomain, "MatMulIntegerToFloat", 1, newestMicrosoftOpset, importMatMulIntegerToFloat, ""},
+      {microsoftDomain, "MatMulNBits", 1, newestMicrosoftOpset, importMatMulNBits, "constant weights of 4 or 8 bits"},
       {microsoftDomain, "QGemm", 1, newestMicrosoftOpset, importQGemm, ""},
       {microsoftDomain, "QLinearAdd", 1, newestMicrosoftOpset, importQLinearBinary<nn::BinaryKind::add>, ""},
       {microsoftDomain, "QLinearAveragePool", 1, newestMicrosoftOpset, importQLinearAveragePool, channelsFirst},

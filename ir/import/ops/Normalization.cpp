@@ -191,8 +191,6 @@ static void importDropout(NodeImporter &node) {
     node.setOutput(1, node.splat(1, shapeOf(input), node.opset < 10 ? elementOf(input) : node.boolean()));
 }
 
-//===--- Withdrawn experimental operators ---------------------------------===//
-
 ArrayRef<OperatorEntry> normalizationOperators() {
   static const OperatorEntry table[] = {
       {"", "BatchNormalization", 6, newestOpset, importBatchNorm, "spatial statistics only"},
