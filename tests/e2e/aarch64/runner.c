@@ -6,6 +6,7 @@
  *   aarch64-linux-gnu-gcc -static -DMODEL=NAME_model -I DIR runner.c DIR/NAME.o -o runner -lm
  *   qemu-aarch64 ./runner DIR/NAME.weights DIR/golden [RTOL [ATOL]]
  *
+ * Every buffer ends at a guard page, so that an access beyond it is caught.
  * Prints the largest difference of each output. Exit codes: 0 within the
  * tolerance, 3 outside, 4 a file could not be read, 70 the model failed.
  *
@@ -15,17 +16,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 extern const fettle_model MODEL;
 
-static void *allocate(int64_t bytes) {
-  size_t rounded = ((size_t)bytes + 64) / 64 * 64;
-  void *memory = aligned_alloc(64, rounded);
-  if (!memory) {
+/* Zeros of `bytes` bytes that end where a page begins that must not be touched: a kernel that reads or writes past
+ * the end of a buffer stops the program. `alignment` is a power of two. */
+static void *allocate(int64_t bytes, size_t alignment) {
+  const size_t page = 65536; /* a multiple of every machine's page size */
+  size_t rounded = ((size_t)bytes + alignment - 1) / alignment * alignment;
+  size_t body = (rounded + page - 1) / page * page;
+  char *mapping = mmap(NULL, body + 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapping == MAP_FAILED || mprotect(mapping, page, PROT_NONE) || mprotect(mapping + page + body, page, PROT_NONE)) {
     fprintf(stderr, "out of memory\n");
     exit(70);
   }
-  return memset(memory, 0, rounded);
+  return mapping + page + body - rounded;
 }
 
 /* Reads `bytes` bytes that start at `offset`; the file must end there. */
@@ -57,7 +63,7 @@ static void *readNpy(const char *folder, const char *role, int index, const fett
     fprintf(stderr, "%s: not a .npy file of format 1.0\n", path);
     exit(4);
   }
-  void *data = allocate(tensor->bytes);
+  void *data = allocate(tensor->bytes, 1);
   readExactly(path, file, data, tensor->bytes);
   return data;
 }
@@ -121,15 +127,15 @@ int main(int argc, char **argv) {
   const fettle_model *model = &MODEL;
   if (model->abi_version != FETTLE_ABI_VERSION)
     return 70;
-  void *weights = allocate(model->weights_bytes);
+  void *weights = allocate(model->weights_bytes, 64);
   readExactly(argv[1], openFile(argv[1]), weights, model->weights_bytes);
   const void **inputs = calloc((size_t)model->num_inputs + 1, sizeof *inputs);
   void **outputs = calloc((size_t)model->num_outputs + 1, sizeof *outputs);
   for (int i = 0; i < model->num_inputs; ++i)
     inputs[i] = readNpy(argv[2], "input", i, &model->inputs[i]);
   for (int i = 0; i < model->num_outputs; ++i)
-    outputs[i] = allocate(model->outputs[i].bytes);
-  fettle_context context = {weights, allocate(model->arena_bytes), NULL, NULL};
+    outputs[i] = allocate(model->outputs[i].bytes, 1);
+  fettle_context context = {weights, allocate(model->arena_bytes, 64), NULL, NULL};
   int32_t status = model->run(&context, inputs, outputs);
   if (status != FETTLE_OK) {
     fprintf(stderr, "%s: run returned status %d\n", model->name, (int)status);
