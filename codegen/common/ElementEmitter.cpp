@@ -104,8 +104,16 @@ Lanes ElementEmitter::emit(Value tensor, const IndexExpr &position, std::optiona
   };
 
   Operation *op = tensor.getDefiningOp();
-  if (!op)
-    return remember(loadLeaf(tensor, position));
+  if (!op) {
+    auto order = storageOrder.find(tensor);
+    if (order == storageOrder.end())
+      return remember(loadLeaf(tensor, position));
+    SmallVector<IndexExpr> at = index ? SmallVector<IndexExpr>(*index) : space.delinearize(position, shapeOf(tensor));
+    IndexExpr stored;
+    for (int64_t axis : order->second)
+      stored = stored * shapeOf(tensor)[axis] + at[axis];
+    return remember(loadLeaf(tensor, stored));
+  }
   if (auto constant = dyn_cast<nn::ConstantOp>(op))
     return remember({b, emitSplatConstant(*this, constant)});
   if (auto reshape = dyn_cast<nn::ReshapeOp>(op))

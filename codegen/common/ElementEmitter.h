@@ -35,6 +35,9 @@ public:
   /// Null if every element of `op`'s result can be emitted, else why not.
   static std::optional<std::string> whyNot(mlir::Operation *op);
 
+  /// Says that a leaf lies in memory with its axes in this order, the fastest last.
+  void setStorageOrder(mlir::Value tensor, llvm::ArrayRef<int64_t> axes) { storageOrder[tensor].assign(axes.begin(), axes.end()); }
+
   /// The element of `tensor` at `index`, or at a row-major position.
   Lanes element(mlir::Value tensor, Index index);
   Lanes at(mlir::Value tensor, const IndexExpr &position);
@@ -75,6 +78,7 @@ private:
                                           mlir::ValueRange values, LoopBody body);
 
   Leaf leaf;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> storageOrder;
   std::map<std::tuple<void *, IndexExpr, int64_t>, mlir::Value> emitted;
 };
 

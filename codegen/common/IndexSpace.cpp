@@ -65,6 +65,35 @@ int64_t IndexSpace::highest(const IndexExpr &expr) const {
   return sum;
 }
 
+/// Above this many values, a symbol is not worth a piece for each quotient.
+static constexpr int64_t maxQuotients = 8;
+
+static int64_t floorDivide(int64_t x, int64_t divisor) { return x >= 0 ? x / divisor : -((divisor - 1 - x) / divisor); }
+
+void IndexSpace::wishForDivision(const IndexExpr &rest, int64_t divisor) {
+  bool canFactor = false;
+  for (auto term : rest.terms) {
+    if (term.symbol >= numIteration || term.coefficient <= 0 || divisor % term.coefficient != 0)
+      continue;
+    int64_t inner = divisor / term.coefficient;
+    if (symbols[term.symbol].extent <= inner || symbols[term.symbol].extent % inner != 0)
+      continue;
+    factorWishes.push_back({term.symbol, inner});
+    canFactor = true;
+  }
+  if (canFactor || rest.terms.size() != 1 || rest.terms[0].symbol >= numIteration)
+    return;
+  // A phase, as in a strided transposed convolution: one piece for each quotient.
+  auto [symbol, coefficient] = rest.terms[0];
+  if (symbols[symbol].extent > maxQuotients)
+    return;
+  for (int64_t i = 1; i < symbols[symbol].extent; ++i) {
+    int64_t here = rest.constant + coefficient * i;
+    if (floorDivide(here, divisor) != floorDivide(here - coefficient, divisor))
+      cutWishes.push_back({symbol, i, /*isChoice=*/true});
+  }
+}
+
 std::pair<IndexExpr, IndexExpr> IndexSpace::divide(const IndexExpr &expr, int64_t divisor) {
   if (divisor == 1)
     return {expr, 0};
@@ -77,17 +106,10 @@ std::pair<IndexExpr, IndexExpr> IndexSpace::divide(const IndexExpr &expr, int64_
       rest.terms.push_back(term);
   }
   rest.constant = expr.constant;
-  auto floorDivide = [&](int64_t x) { return x >= 0 ? x / divisor : -((divisor - 1 - x) / divisor); };
-  int64_t low = floorDivide(lowest(rest)), high = floorDivide(highest(rest));
+  int64_t low = floorDivide(lowest(rest), divisor), high = floorDivide(highest(rest), divisor);
   if (low == high)
     return {quotient + low, rest - low * divisor};
-  for (auto term : rest.terms) {
-    if (term.symbol >= numIteration || term.coefficient <= 0 || divisor % term.coefficient != 0)
-      continue;
-    int64_t inner = divisor / term.coefficient;
-    if (symbols[term.symbol].extent > inner && symbols[term.symbol].extent % inner == 0)
-      factorWishes.push_back({term.symbol, inner});
-  }
+  wishForDivision(rest, divisor);
   // The shift by a multiple of the divisor keeps the dividend non-negative.
   int64_t shift = low * divisor;
   int64_t extent = highest(rest) - shift + 1;

@@ -111,6 +111,7 @@ private:
     mlir::Value value;
     bool isJoined;
   };
+  void wishForDivision(const IndexExpr &rest, int64_t divisor);
   void noteParts(const IndexExpr &expr);
 
   mlir::ImplicitLocOpBuilder &b;

@@ -11,11 +11,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/common/ElementEmitter.h"
-#include "codegen/common/Pointwise.h"
 #include "codegen/cpu/KernelBuilders.h"
-#include "codegen/cpu/LoopPlan.h"
+#include "codegen/cpu/NestEmitter.h"
 #include "codegen/cpu/TransposeLanes.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -29,36 +27,6 @@ static constexpr int64_t maxSquare = 16;
 static constexpr int64_t maxTiles = 1024;
 
 namespace {
-/// Emits into one function: the kernel's, or one for trial.
-class NestEmitter {
-public:
-  NestEmitter(nn::KernelOp kernel, KernelFrame &frame);
-
-  /// How a body runs: scalars (no lanes), or vectors along one of the loops.
-  struct Mode {
-    int64_t lanes = 0;
-    unsigned vectorLoop = 0;
-  };
-
-  /// The values of `results` at one element (or `lanes` elements), with the loops' variables given (none on trial).
-  SmallVector<Value> emitValues(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, Mode mode, IndexSpace &space);
-  /// Stores what emitValues gave, with the same variables and mode.
-  void emitStores(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, Mode mode, ValueRange values, IndexSpace &space);
-  void emitBody(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, Mode mode, IndexSpace &space) {
-    SmallVector<Value> values = emitValues(piece, results, variables, mode, space);
-    emitStores(piece, results, variables, mode, values, space);
-  }
-
-  ImplicitLocOpBuilder &b;
-
-private:
-  void setVariables(const LoopPiece &piece, ArrayRef<Value> variables, Mode mode, IndexSpace &space);
-
-  nn::KernelOp kernel;
-  DenseMap<Value, Value> flatInputs;
-  SmallVector<Value> flatOutputs;
-};
-
 /// A piece with what is known of it before it is emitted for good.
 struct PlannedPiece {
   LoopPiece piece;
@@ -72,60 +40,6 @@ struct PlannedPiece {
   int64_t tiles = 1;
 };
 } // namespace
-
-static Value flatten(ImplicitLocOpBuilder &b, Value buffer) {
-  auto type = cast<MemRefType>(buffer.getType());
-  if (type.getRank() == 1)
-    return buffer;
-  auto flat = MemRefType::get({type.getNumElements()}, type.getElementType());
-  return memref::ReinterpretCastOp::create(b, flat, buffer, /*offset=*/0, ArrayRef<int64_t>{type.getNumElements()},
-                                           ArrayRef<int64_t>{1});
-}
-
-NestEmitter::NestEmitter(nn::KernelOp kernel, KernelFrame &frame) : b(frame.b), kernel(kernel) {
-  for (BlockArgument argument : kernel.getBody().getArguments())
-    if (!argument.use_empty())
-      flatInputs[argument] = flatten(b, frame.buffer(argument));
-  for (unsigned i = 0; i < kernel->getNumResults(); ++i)
-    flatOutputs.push_back(flatten(b, frame.output(i)));
-}
-
-void NestEmitter::setVariables(const LoopPiece &piece, ArrayRef<Value> variables, Mode mode, IndexSpace &space) {
-  SmallVector<LoopPiece::Loop> loops = piece.loops();
-  for (auto [loop, variable] : llvm::zip(loops, variables))
-    space.setLoopVariable(loop.symbol, variable);
-  space.vectorSymbol = std::nullopt;
-  if (mode.lanes)
-    space.vectorSymbol = loops[mode.vectorLoop].symbol;
-}
-
-SmallVector<Value> NestEmitter::emitValues(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, Mode mode,
-                                           IndexSpace &space) {
-  space.setIteration(piece.extents, piece.isJoined);
-  setVariables(piece, variables, mode, space);
-  space.needsScalars = false;
-  auto leaf = [&](Value tensor, Value position, int64_t vectorLength) {
-    return emitLoad(b, elementOf(tensor), flatInputs.lookup(tensor), position, vectorLength);
-  };
-  ElementEmitter emitter(b, space, leaf);
-  emitter.lanes = mode.lanes;
-  auto yield = cast<nn::YieldOp>(kernel.getBody().front().getTerminator());
-  SmallVector<Value> values;
-  for (unsigned result : results)
-    values.push_back(emitter.element(yield.getValues()[result], piece.index));
-  return values;
-}
-
-void NestEmitter::emitStores(const LoopPiece &piece, ArrayRef<unsigned> results, ArrayRef<Value> variables, Mode mode, ValueRange values,
-                             IndexSpace &space) {
-  setVariables(piece, variables, mode, space);
-  IndexExpr position = space.linearize(piece.index, shapeOf(kernel->getResult(results.front())));
-  if (mode.lanes && space.strideAlongVector(position) != 1)
-    space.needsScalars = true;
-  Value start = space.materialize(position, /*ofFirstLane=*/true);
-  for (auto [result, value] : llvm::zip_equal(results, values))
-    emitStore(b, elementOf(kernel->getResult(result)), value, flatOutputs[result], start);
-}
 
 /// Operations that one run of `block` takes, loops of known length included.
 static double countOperations(Block &block) {
@@ -146,7 +60,8 @@ static double countOperations(Block &block) {
   return count;
 }
 
-/// Lanes of the widest type that the kernel computes with, in one register.
+/// Lanes of the widest type that the kernel computes with, in one register; in four where elements
+/// are sums, for a chain of additions needs others beside it to keep the adders busy.
 static int64_t lanesFor(nn::KernelOp kernel, const CpuTarget &target) {
   unsigned bits = 8;
   kernel.getBody().walk([&](Operation *op) {
@@ -156,15 +71,19 @@ static int64_t lanesFor(nn::KernelOp kernel, const CpuTarget &target) {
         bits = std::max(bits, computeType(elementOf(operand)).getIntOrFloatBitWidth());
     }
   });
-  return target.vectorBytes * 8 / bits;
+  bool isSum = false;
+  kernel.getBody().walk([&](Operation *op) {
+    isSum |= isa<nn::ConvOp, nn::ConvTransposeOp, nn::MatMulOp, nn::PoolOp, nn::ReduceOp, nn::AttentionOp>(op);
+  });
+  return target.vectorBytes * 8 / bits * (isSum ? 4 : 1);
 }
 
 /// Runs `emit` on a function that is thrown away; gives the operations it took.
-static double runTrial(nn::KernelOp kernel, llvm::function_ref<void(NestEmitter &, IndexSpace &)> emit) {
+static double runTrial(nn::KernelOp kernel, const StorageOrders &orders, llvm::function_ref<void(NestEmitter &, IndexSpace &)> emit) {
   OwningOpRef<ModuleOp> scratch = ModuleOp::create(kernel.getLoc());
   OpBuilder builder = OpBuilder::atBlockEnd(scratch->getBody());
   KernelFrame frame(kernel, builder);
-  NestEmitter emitter(kernel, frame);
+  NestEmitter emitter(kernel, frame, orders);
   IndexSpace space(frame.b);
   emit(emitter, space);
   return countOperations(frame.function.getBody().front());
@@ -341,7 +260,7 @@ static std::vector<SmallVector<unsigned>> groupByShape(nn::KernelOp kernel) {
 }
 
 /// Vectors along the innermost loop if that can be, else squares with another loop.
-static void chooseVectors(PlannedPiece &planned, nn::KernelOp kernel, const CpuTarget &target) {
+static void chooseVectors(PlannedPiece &planned, nn::KernelOp kernel, const StorageOrders &orders, const CpuTarget &target) {
   const LoopPiece &piece = planned.piece;
   SmallVector<LoopPiece::Loop> loops = piece.loops();
   if (loops.empty())
@@ -356,7 +275,7 @@ static void chooseVectors(PlannedPiece &planned, nn::KernelOp kernel, const CpuT
   if (!lanes)
     return;
   bool fits = false;
-  runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) {
+  runTrial(kernel, orders, [&](NestEmitter &emitter, IndexSpace &space) {
     emitter.emitBody(piece, planned.results, {}, {lanes, innermost}, space);
     fits = !space.needsScalars;
   });
@@ -368,7 +287,7 @@ static void chooseVectors(PlannedPiece &planned, nn::KernelOp kernel, const CpuT
     int64_t square = lanesWithin(std::min(lanes, maxSquare), loops[outer].extent);
     if (!square)
       continue;
-    runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) {
+    runTrial(kernel, orders, [&](NestEmitter &emitter, IndexSpace &space) {
       emitter.emitValues(piece, planned.results, {}, {square, outer}, space);
       if (!space.needsScalars) {
         planned.square = square;
@@ -378,12 +297,12 @@ static void chooseVectors(PlannedPiece &planned, nn::KernelOp kernel, const CpuT
   }
 }
 
-static std::vector<PlannedPiece> planPieces(nn::KernelOp kernel, const CpuTarget &target) {
+static std::vector<PlannedPiece> planPieces(nn::KernelOp kernel, const StorageOrders &orders, const CpuTarget &target) {
   std::vector<PlannedPiece> plan;
   for (const SmallVector<unsigned> &results : groupByShape(kernel)) {
     std::vector<LoopPiece> pieces = planLoops(shapeOf(kernel->getResult(results.front())), [&](const LoopPiece &piece) {
       LoopTrial trial;
-      runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) {
+      runTrial(kernel, orders, [&](NestEmitter &emitter, IndexSpace &space) {
         emitter.emitBody(piece, results, {}, {}, space);
         trial = {space.factorWishes, space.cutWishes, space.mustPart};
       });
@@ -392,8 +311,8 @@ static std::vector<PlannedPiece> planPieces(nn::KernelOp kernel, const CpuTarget
     for (LoopPiece &piece : pieces) {
       PlannedPiece planned{piece, results};
       double operations =
-          runTrial(kernel, [&](NestEmitter &emitter, IndexSpace &space) { emitter.emitBody(piece, results, {}, {}, space); });
-      chooseVectors(planned, kernel, target);
+          runTrial(kernel, orders, [&](NestEmitter &emitter, IndexSpace &space) { emitter.emitBody(piece, results, {}, {}, space); });
+      chooseVectors(planned, kernel, orders, target);
       double lanes = std::max<int64_t>({1, planned.lanes, planned.square});
       planned.operations = operations * double(ShapedType::getNumElements(piece.extents)) / lanes;
       divideIntoTiles(planned);
@@ -412,11 +331,17 @@ FailureOr<LoweredKernel> buildLoops(nn::KernelOp kernel, const CpuTarget &target
   if (why)
     return kernel.emitError(*why);
 
-  std::vector<PlannedPiece> plan = planPieces(kernel, target);
+  StorageOrders orders = chooseStorageOrders(kernel);
+  std::vector<PlannedPiece> plan = planPieces(kernel, orders, target);
   LoweredKernel lowered;
-  KernelFrame frame(kernel, builder);
+  SmallVector<MemRefType> packedTypes(kernel.getInputs().size());
+  for (const auto &[weight, axes] : orders) {
+    lowered.packings.push_back(packInOrder(weight, axes));
+    packedTypes[weight.getArgNumber()] = lowered.packings.back().packedType;
+  }
+  KernelFrame frame(kernel, builder, packedTypes);
   lowered.function = frame.function;
-  NestEmitter emitter(kernel, frame);
+  NestEmitter emitter(kernel, frame, orders);
   ImplicitLocOpBuilder &b = frame.b;
   int64_t firstTile = 0;
   for (const PlannedPiece &planned : plan) {

@@ -98,6 +98,13 @@ TEST(LoopBuilder, Contractions) {
   check("%x: tensor<3x4x4xf32>", "tensor<3xf32>", "%r = nn.det %x : (tensor<3x4x4xf32>) -> tensor<3xf32>");
 }
 
+TEST(LoopBuilder, ConstantWeightsAreStoredChannelsLast) {
+  check("%x: tensor<1x5x5x4xf32>, %w: tensor<4x12x3x3xf32> {test.weight}", "tensor<1x10x10x24xf32>", "%r = nn.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, output_padding = array<i64: 1, 1>, groups = 2 : i64, channels_last} : (tensor<1x5x5x4xf32>, tensor<4x12x3x3xf32>) -> tensor<1x10x10x24xf32>");
+  check("%x: tensor<1x7x6x6xf32>, %w: tensor<6x20x2x2xf32> {test.weight}", "tensor<1x14x12x20xf32>", "%r = nn.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, output_padding = array<i64: 0, 0>, channels_last} : (tensor<1x7x6x6xf32>, tensor<6x20x2x2xf32>) -> tensor<1x14x12x20xf32>");
+  check("%x: tensor<1x5x5x5x4xf32>, %w: tensor<20x4x3x3x3xf32> {test.weight}", "tensor<1x5x5x5x20xf32>", "%r = nn.conv %x, %w {strides = array<i64: 1, 1, 1>, pads = array<i64: 1, 1, 1, 1, 1, 1>, dilations = array<i64: 1, 1, 1>, channels_last} : (tensor<1x5x5x5x4xf32>, tensor<20x4x3x3x3xf32>) -> tensor<1x5x5x5x20xf32>");
+  check("%x: tensor<3x7xf32>, %y: tensor<20x7xf32> {test.weight}", "tensor<3x20xf32>", "%r = nn.matmul %x, %y {transpose_rhs} : (tensor<3x7xf32>, tensor<20x7xf32>) -> tensor<3x20xf32>");
+}
+
 TEST(LoopBuilder, ReductionsAndNorms) {
   for (const char *kind : {"sum", "mean", "prod", "max", "min", "l1", "l2", "sum_square", "log_sum_exp"})
     check("%x: tensor<3x7x5xf32>", "tensor<3x5xf32>", (Twine("%r = nn.reduce ") + kind + " %x {axes = array<i64: 1>} : (tensor<3x7x5xf32>) -> tensor<3x5xf32>").str());
