@@ -56,13 +56,36 @@ struct Deviation {
 
 } // namespace
 
+/// `value` = mean(x x) - mean(x)^2, possibly kept from below 0, as flax computes a variance.
+static std::optional<Deviation> matchMomentVariance(Value value, double epsilon) {
+  if (auto relu = value.getDefiningOp<UnaryOp>(); relu && relu.getKind() == UnaryKind::relu)
+    value = relu.getInput();
+  BinaryOp difference = binaryOf(value, BinaryKind::sub);
+  ReduceOp moment = difference ? trailingMean(difference.getLhs()) : ReduceOp();
+  BinaryOp square = moment ? binaryOf(moment.getInput(), BinaryKind::mul) : BinaryOp();
+  BinaryOp meanSquare = square ? binaryOf(difference.getRhs(), BinaryKind::mul) : BinaryOp();
+  ReduceOp mean = meanSquare && meanSquare.getLhs() == meanSquare.getRhs() ? trailingMean(meanSquare.getLhs()) : ReduceOp();
+  if (!mean || square.getLhs() != square.getRhs() || mean.getInput() != square.getLhs() || mean.getAxes() != moment.getAxes())
+    return std::nullopt;
+  Deviation result{mean.getInput(), Value(), mean.getOutput(), mean.getAxes().front(), epsilon};
+  for (Operation *user : mean.getInput().getUsers())
+    if (auto centered = dyn_cast<BinaryOp>(user); centered && centered.getKind() == BinaryKind::sub &&
+                                                  centered.getLhs() == mean.getInput() && centered.getRhs() == mean.getOutput())
+      result.centered = centered.getOutput();
+  return result.centered ? std::optional(result) : std::nullopt;
+}
+
 /// `variance` = mean(d d) + epsilon.
 static std::optional<Deviation> matchVariance(Value variance) {
   BinaryOp sum = binaryOf(variance, BinaryKind::add);
   std::optional<double> epsilon = sum ? splatValue(sum.getRhs()) : std::nullopt;
-  ReduceOp mean = epsilon ? trailingMean(sum.getLhs()) : ReduceOp();
+  if (!epsilon || *epsilon < 0)
+    return std::nullopt;
+  if (std::optional<Deviation> deviation = matchMomentVariance(sum.getLhs(), *epsilon))
+    return deviation;
+  ReduceOp mean = trailingMean(sum.getLhs());
   BinaryOp square = mean ? binaryOf(mean.getInput(), BinaryKind::mul) : BinaryOp();
-  if (!square || square.getLhs() != square.getRhs() || *epsilon < 0)
+  if (!square || square.getLhs() != square.getRhs())
     return std::nullopt;
   Deviation result{square.getLhs(), square.getLhs(), Value(), mean.getAxes().front(), *epsilon};
   if (BinaryOp centered = binaryOf(result.centered, BinaryKind::sub)) {
@@ -109,19 +132,30 @@ struct RaiseNorm : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
     std::optional<Deviation> deviation;
+    Value scale;
     if (op.getKind() == BinaryKind::div) {
       deviation = matchDeviation(op.getRhs());
       if (deviation && deviation->centered != op.getLhs())
         deviation.reset();
     } else if (op.getKind() == BinaryKind::mul) {
-      for (auto [value, reciprocal] : {std::pair(op.getLhs(), op.getRhs()), std::pair(op.getRhs(), op.getLhs())})
+      for (auto [value, reciprocal] : {std::pair(op.getLhs(), op.getRhs()), std::pair(op.getRhs(), op.getLhs())}) {
         if (!deviation && (deviation = matchReciprocalDeviation(reciprocal)) && deviation->centered != value)
           deviation.reset();
+        BinaryOp inner = deviation ? BinaryOp() : binaryOf(reciprocal, BinaryKind::mul);
+        if (!inner)
+          continue;
+        for (auto [factor, parameter] : {std::pair(inner.getLhs(), inner.getRhs()), std::pair(inner.getRhs(), inner.getLhs())})
+          if (!deviation && (deviation = matchReciprocalDeviation(factor))) {
+            scale = deviation->centered == value ? asParameter(rewriter, parameter, typeOf(deviation->input), deviation->axis) : Value();
+            if (!scale)
+              deviation.reset();
+          }
+      }
     }
     if (!deviation)
       return rewriter.notifyMatchFailure(op, "does not divide by the standard deviation of its other operand");
     Location location = fuseLocations(op.getContext(), {deviation->centered.getLoc(), op.getLoc()});
-    rewriter.replaceOp(op, makeLayerNorm(rewriter, location, *deviation, {}, {}));
+    rewriter.replaceOp(op, makeLayerNorm(rewriter, location, *deviation, scale, {}));
     return success();
   }
 };

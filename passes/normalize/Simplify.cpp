@@ -18,6 +18,7 @@ struct Simplify : impl::SimplifyPassBase<Simplify> {
     populatePointwiseSimplifications(patterns);
     populateClampSimplifications(patterns);
     populateMovementSimplifications(patterns);
+    populateShapeSimplifications(patterns);
     // Stopping early leaves a correct function, only a longer one.
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       getOperation().emitRemark("rewriting stopped before nothing was left to do");

@@ -206,35 +206,11 @@ private:
   }
 };
 
-/// Zeros around the image of a convolution are its own padding.
-struct PadIntoConv : OpRewritePattern<ConvOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(ConvOp op, PatternRewriter &rewriter) const override {
-    auto pad = op.getInput().getDefiningOp<PadOp>();
-    if (!pad || pad.getMode() != PadMode::constant || (pad.getValue() && !isSplatOf(pad.getValue(), 0)))
-      return rewriter.notifyMatchFailure(op, "input is not padded with zeros");
-    int64_t rank = pad.getLow().size(), spatial = rank - 2, firstSpatial = op.getChannelsLast() ? 1 : 2;
-    int64_t channel = op.getChannelsLast() ? rank - 1 : 1;
-    if (pad.getLow()[0] || pad.getHigh()[0] || pad.getLow()[channel] || pad.getHigh()[channel])
-      return rewriter.notifyMatchFailure(op, "batch or channels are padded");
-    SmallVector<int64_t> pads(op.getPads());
-    for (int64_t i = 0; i < spatial; ++i) {
-      pads[i] += pad.getLow()[firstSpatial + i];
-      pads[spatial + i] += pad.getHigh()[firstSpatial + i];
-    }
-    rewriter.modifyOpInPlace(op, [&] {
-      op.setPads(pads);
-      op.getInputMutable().assign(pad.getInput());
-    });
-    return success();
-  }
-};
-
 } // namespace
 
 void populateMovementSimplifications(RewritePatternSet &patterns) {
   patterns.add<TransposeToReshape, BroadcastToReshape, RemoveIdleTile, RemoveIdlePad, MergeSlices, SliceOfConcat, MergeConcatParts,
-               GatherToSlice, TransposeIntoMatMul, PadIntoConv>(patterns.getContext());
+               GatherToSlice, TransposeIntoMatMul>(patterns.getContext());
 }
 
 } // namespace fettle

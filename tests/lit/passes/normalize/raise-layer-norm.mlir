@@ -62,6 +62,28 @@ func.func @rms(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
   return %z : tensor<4x8xf32>
 }
 
+// As flax writes it: the variance from two moments, the scale with the deviation.
+// CHECK-LABEL: func.func @flax
+// CHECK: nn.layer_norm %arg0, %{{.*}} {axis = 1 : i64, {{.*}}operandSegmentSizes = array<i32: 1, 1, 0>}
+// CHECK-NEXT: return
+func.func @flax(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %zero = nn.constant dense<0.0> : tensor<f32>
+  %epsilon = nn.constant dense<1.0e-06> : tensor<f32>
+  %scale = nn.constant dense<3.0> : tensor<8xf32>
+  %m = nn.reduce mean %x {axes = array<i64: 1>, keep_dims} : (tensor<4x8xf32>) -> tensor<4x1xf32>
+  %q = nn.binary mul %x, %x : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %v = nn.reduce mean %q {axes = array<i64: 1>, keep_dims} : (tensor<4x8xf32>) -> tensor<4x1xf32>
+  %n = nn.binary mul %m, %m : (tensor<4x1xf32>, tensor<4x1xf32>) -> tensor<4x1xf32>
+  %u = nn.binary sub %v, %n : (tensor<4x1xf32>, tensor<4x1xf32>) -> tensor<4x1xf32>
+  %w = nn.binary max %u, %zero : (tensor<4x1xf32>, tensor<f32>) -> tensor<4x1xf32>
+  %e = nn.binary add %w, %epsilon : (tensor<4x1xf32>, tensor<f32>) -> tensor<4x1xf32>
+  %r = nn.unary rsqrt %e : (tensor<4x1xf32>) -> tensor<4x1xf32>
+  %f = nn.binary mul %r, %scale : (tensor<4x1xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+  %d = nn.binary sub %x, %m : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
+  %y = nn.binary mul %d, %f : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
 // Division by the deviation of something else is no norm.
 // CHECK-LABEL: func.func @other
 // CHECK-NOT: nn.layer_norm

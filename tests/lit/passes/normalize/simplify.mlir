@@ -103,3 +103,34 @@ func.func @transposed_product(%q: tensor<2x4x8xf32>, %k: tensor<2x5x8xf32>) -> t
   %1 = nn.matmul %q, %0 : (tensor<2x4x8xf32>, tensor<2x8x5xf32>) -> tensor<2x4x5xf32>
   return %1 : tensor<2x4x5xf32>
 }
+
+// An image of one column is a sequence.
+// CHECK-LABEL: func.func @column
+// CHECK: %[[X:.*]] = nn.reshape %arg0 : (tensor<1x2x8x1xf32>) -> tensor<1x2x8xf32>
+// CHECK: nn.conv %[[X]], %{{.*}} {dilations = array<i64: 1>, pads = array<i64: 1, 0>, strides = array<i64: 2>}
+func.func @column(%x: tensor<1x2x8x1xf32>, %w: tensor<3x2x5x1xf32>) -> tensor<1x3x3x1xf32> {
+  %0 = nn.conv %x, %w {strides = array<i64: 2, 1>, pads = array<i64: 1, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x2x8x1xf32>, tensor<3x2x5x1xf32>) -> tensor<1x3x3x1xf32>
+  return %0 : tensor<1x3x3x1xf32>
+}
+
+// CHECK-LABEL: func.func @exponentials
+// CHECK-NEXT: nn.softmax %arg0 {axis = 1 : i64}
+// CHECK-NEXT: return
+func.func @exponentials(%x: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %0 = nn.reduce max %x {axes = array<i64: 1>} : (tensor<2x4xf32>) -> tensor<2xf32>
+  %1 = nn.reshape %0 : (tensor<2xf32>) -> tensor<2x1xf32>
+  %2 = nn.binary sub %x, %1 : (tensor<2x4xf32>, tensor<2x1xf32>) -> tensor<2x4xf32>
+  %3 = nn.unary exp %2 : (tensor<2x4xf32>) -> tensor<2x4xf32>
+  %4 = nn.reduce sum %3 {axes = array<i64: 1>, keep_dims} : (tensor<2x4xf32>) -> tensor<2x1xf32>
+  %5 = nn.binary div %3, %4 : (tensor<2x4xf32>, tensor<2x1xf32>) -> tensor<2x4xf32>
+  return %5 : tensor<2x4xf32>
+}
+
+// CHECK-LABEL: func.func @mean
+// CHECK-NEXT: nn.reduce mean %arg0
+func.func @mean(%x: tensor<2x4xf32>) -> tensor<2xf32> {
+  %quarter = nn.constant dense<0.25> : tensor<f32>
+  %0 = nn.reduce sum %x {axes = array<i64: 1>} : (tensor<2x4xf32>) -> tensor<2xf32>
+  %1 = nn.binary mul %0, %quarter : (tensor<2xf32>, tensor<f32>) -> tensor<2xf32>
+  return %1 : tensor<2xf32>
+}
