@@ -134,3 +134,18 @@ func.func @mean(%x: tensor<2x4xf32>) -> tensor<2xf32> {
   %1 = nn.binary mul %0, %quarter : (tensor<2xf32>, tensor<f32>) -> tensor<2xf32>
   return %1 : tensor<2xf32>
 }
+
+// The activation stays next to the product, as its epilogue.
+// CHECK-LABEL: func.func @added_axes
+// CHECK: %[[M:.*]] = nn.matmul
+// CHECK-NEXT: %[[R:.*]] = nn.reshape %arg2 : (tensor<1x2x1x3xf32>) -> tensor<2x3xf32>
+// CHECK-NEXT: %[[A:.*]] = nn.binary add %[[M]], %[[R]] : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>
+// CHECK-NEXT: %[[B:.*]] = nn.unary relu %[[A]]
+// CHECK-NEXT: nn.reshape %[[B]] : (tensor<2x3xf32>) -> tensor<1x2x1x3xf32>
+func.func @added_axes(%x: tensor<2x4xf32>, %w: tensor<4x3xf32>, %r: tensor<1x2x1x3xf32>) -> tensor<1x2x1x3xf32> {
+  %0 = nn.matmul %x, %w : (tensor<2x4xf32>, tensor<4x3xf32>) -> tensor<2x3xf32>
+  %1 = nn.reshape %0 : (tensor<2x3xf32>) -> tensor<1x2x1x3xf32>
+  %2 = nn.binary add %1, %r : (tensor<1x2x1x3xf32>, tensor<1x2x1x3xf32>) -> tensor<1x2x1x3xf32>
+  %3 = nn.unary relu %2 : (tensor<1x2x1x3xf32>) -> tensor<1x2x1x3xf32>
+  return %3 : tensor<1x2x1x3xf32>
+}
