@@ -30,6 +30,7 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
   OpPassManager &function = passManager.nest<func::FuncOp>();
   switch (phase) {
   case Phase::Import:
+    function.addPass(createVerifyImportPass());
     return;
   case Phase::Normalize:
     function.addPass(createFoldConstantsPass());
@@ -41,6 +42,7 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
     function.addPass(createFoldConstantsPass());
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());
+    function.addPass(createVerifyNormalizePass());
     return;
   case Phase::Fuse:
     function.addPass(createFoldBatchNormPass());
@@ -48,6 +50,7 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
     function.addPass(createFoldConstantsPass());
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());
+    function.addPass(createVerifyFusePass());
     return;
   case Phase::Layout:
     function.addPass(createConvertLayoutPass());
@@ -58,6 +61,7 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
     function.addPass(createMergeProductsPass());
     function.addPass(createFoldConstantsPass());
     function.addPass(createCSEPass());
+    function.addPass(createVerifyLayoutPass());
     return;
   case Phase::Kernels:
     function.addPass(createFormKernelsPass());
