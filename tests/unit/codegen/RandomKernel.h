@@ -23,6 +23,10 @@ RandomKernel makeRandomKernel(unsigned seed);
 /// attention, resize...) of random attributes, with a pointwise epilogue at times.
 RandomKernel makeRandomRoot(unsigned seed);
 
+/// The text of a function of one op whose steps depend on each other: recurrent
+/// layers, running sums, sorting, scatters, non-maximum suppression.
+RandomKernel makeRandomSequence(unsigned seed);
+
 } // namespace fettle::test
 
 #endif

@@ -49,3 +49,8 @@ TEST(RandomKernel, StructuredOpsMatchTheReference) {
   for (unsigned seed = 0; seed < 100 && !HasFailure(); ++seed)
     check(makeRandomRoot(seed), seed, buildAny);
 }
+
+TEST(RandomKernel, SequentialOpsMatchTheReference) {
+  for (unsigned seed = 0; seed < 100 && !HasFailure(); ++seed)
+    check(makeRandomSequence(seed), seed, buildAny);
+}
