@@ -4,6 +4,7 @@
 #include "ir/import/Emitter.h"
 #include "ir/import/GraphImporter.h"
 #include "ir/import/Inputs.h"
+#include "ir/import/NodeImporter.h"
 #include "ir/import/OperatorTable.h"
 #include "ir/support/Origin.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -39,7 +40,9 @@ static void importOutputs(const onnx::Graph &graph, Scope &scope, GraphImporter 
     if (name.empty())
       importer.report({"", "", 0, "an output of the model has no name", "export it again"});
     Value value = importer.lookupAll({name}, scope, {name, "Output", 0, "", ""}).front();
-    if (value)
+    if (value && isSequence(value))
+      importer.report({name, "Output", 0, "is a sequence, not a tensor", "export the model with plain tensors"});
+    else if (value)
       values.push_back(value);
   }
   if (values.size() != names.size())
@@ -105,6 +108,10 @@ ImportResult importModel(MLIRContext &context, StringRef path, const Bindings &b
   importOutputs(model.graph, scope, importer, main, builder);
   if (!result.problems.empty())
     return result;
+  // Sequences have been looked through, and nothing reads them any more.
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(main.front())))
+    if (isa<UnrealizedConversionCastOp>(op) && op.use_empty())
+      op.erase();
   poison.erase();
   result.module = std::move(module);
   return result;

@@ -11,11 +11,36 @@ namespace fettle {
 
 //===--- Operands and results ---------------------------------------------===//
 
-Value NodeImporter::input(size_t i) {
+bool isSequence(Value value) { return isa<TupleType>(value.getType()); }
+
+Value NodeImporter::anyInput(size_t i) {
   if (hasInput(i))
     return operands[i];
   fail("input " + Twine(i) + " is missing");
   return poison;
+}
+
+Value NodeImporter::input(size_t i) {
+  Value value = anyInput(i);
+  if (!isSequence(value))
+    return value;
+  fail("input " + Twine(i) + " ('" + node.inputs[i] + "') is a sequence, not a tensor");
+  return poison;
+}
+
+std::vector<Value> NodeImporter::sequenceInput(size_t i) {
+  Value value = anyInput(i);
+  if (auto cast = value.getDefiningOp<UnrealizedConversionCastOp>())
+    return {cast.getInputs().begin(), cast.getInputs().end()};
+  fail("input " + Twine(i) + " is not a sequence");
+  return {};
+}
+
+void NodeImporter::setSequence(size_t i, ArrayRef<Value> tensors) {
+  if (failed())
+    return;
+  auto type = TupleType::get(context(), llvm::to_vector(ValueRange(tensors).getTypes()));
+  setOutput(i, UnrealizedConversionCastOp::create(builder, location, type, ValueRange(tensors)).getResult(0));
 }
 
 void NodeImporter::setOutput(size_t i, Value value) {
@@ -26,7 +51,7 @@ void NodeImporter::setOutput(size_t i, Value value) {
 //===--- Constants --------------------------------------------------------===//
 
 std::optional<HostTensor> NodeImporter::constantIfKnown(Value value) {
-  if (failed())
+  if (failed() || isSequence(value))
     return std::nullopt;
   ScopedDiagnosticHandler silence(context(), [](Diagnostic &) { return success(); });
   return reference::evaluateConstant(value);

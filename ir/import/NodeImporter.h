@@ -10,6 +10,10 @@ namespace fettle {
 class GraphImporter;
 struct Scope;
 
+/// Sequences exist during import only: a value of tuple type, made by a cast from its tensors, through which every
+/// operator on sequences looks. None is left in an imported module.
+bool isSequence(mlir::Value value);
+
 class NodeImporter : public Emitter {
 public:
   NodeImporter(GraphImporter &graph, Scope &scope, const onnx::Node &node, int64_t opset,
@@ -20,10 +24,15 @@ public:
   //===--- Operands and results ---------------------------------------------===//
   size_t numInputs() const { return operands.size(); }
   bool hasInput(size_t i) const { return i < operands.size() && operands[i]; }
-  /// Operand `i`; the node fails where it is omitted.
+  /// Operand `i`; the node fails where it is omitted, or not a tensor.
   mlir::Value input(size_t i);
   /// Null where omitted.
-  mlir::Value optionalInput(size_t i) const { return hasInput(i) ? operands[i] : mlir::Value(); }
+  mlir::Value optionalInput(size_t i) { return hasInput(i) ? input(i) : mlir::Value(); }
+  /// Operand `i`, be it a tensor or a sequence.
+  mlir::Value anyInput(size_t i);
+  /// The tensors of a sequence; the node fails where the operand is none.
+  std::vector<mlir::Value> sequenceInput(size_t i);
+  void setSequence(size_t i, llvm::ArrayRef<mlir::Value> tensors);
   bool wantsOutput(size_t i) const { return i < results.size() && !node.outputs[i].empty(); }
   void setOutput(size_t i, mlir::Value value);
   void setOutput(mlir::Value value) { setOutput(0, value); }

@@ -13,8 +13,8 @@ llvm::ArrayRef<OperatorEntry> allOperators() {
          {attentionOperators, contractionOperators, controlFlowOperators, elementwiseOperators, gatherOperators,
           generatorOperators, imageOperators, lossOperators, microsoftAttentionOperators, microsoftOperators,
           microsoftQuantizationOperators, movementOperators, normalizationOperators, poolingOperators,
-          quantizationOperators, recurrentOperators, reductionOperators, samplingOperators, signalOperators,
-          textOperators, trainingOperators}) {
+          quantizationOperators, recurrentOperators, reductionOperators, samplingOperators,
+          sequenceOperators, signalOperators, textOperators, trainingOperators}) {
       llvm::ArrayRef<OperatorEntry> rows = family();
       entries.insert(entries.end(), rows.begin(), rows.end());
     }

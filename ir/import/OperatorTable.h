@@ -48,6 +48,7 @@ llvm::ArrayRef<OperatorEntry> quantizationOperators();
 llvm::ArrayRef<OperatorEntry> recurrentOperators();
 llvm::ArrayRef<OperatorEntry> reductionOperators();
 llvm::ArrayRef<OperatorEntry> samplingOperators();
+llvm::ArrayRef<OperatorEntry> sequenceOperators();
 llvm::ArrayRef<OperatorEntry> signalOperators();
 llvm::ArrayRef<OperatorEntry> textOperators();
 llvm::ArrayRef<OperatorEntry> trainingOperators();

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ir/import/ElementTypes.h"
 #include "ir/import/GraphImporter.h"
 #include "ir/import/OperatorTable.h"
 
@@ -65,9 +66,12 @@ static void importIf(NodeImporter &node) {
     return;
   for (size_t i = 0; i < count; ++i) {
     Value a = (*onTrue)[i], b = (*onFalse)[i];
+    if (isSequence(a) || isSequence(b))
+      return node.fail("gives a sequence that depends on a condition computed at run time");
     if (a.getType() != b.getType()) {
       std::vector<std::string> inputs = node.graph.inputsBehind(condition);
-      return node.fail("gives " + formatShape(shapeOf(a)) + " or " + formatShape(shapeOf(b)) +
+      return node.fail("gives " + elementTypeName(elementOf(a)) + " " + formatShape(shapeOf(a)) + " or " +
+                           elementTypeName(elementOf(b)) + " " + formatShape(shapeOf(b)) +
                            " depending on a condition that is computed at run time",
                        inputs.empty() ? "" : "bind the input that decides with --const " + inputs.front() + "=VALUE");
     }
@@ -88,6 +92,10 @@ static bool unrollsTooFar(NodeImporter &node, int64_t nodesBefore, int64_t turns
 static Value stack(NodeImporter &node, ArrayRef<Value> parts, int64_t axis, bool backwards = false) {
   std::vector<Value> rows;
   for (Value part : parts) {
+    if (isSequence(part)) {
+      node.fail("collects sequences, which is not supported");
+      return part;
+    }
     int64_t at = node.normalizeAxis(axis, rankOf(part) + 1);
     rows.push_back(node.unsqueeze(part, {at}));
     axis = at;
@@ -118,7 +126,7 @@ static void importLoop(NodeImporter &node) {
                      " outputs, which do not fit " + Twine(carriedCount) + " carried values");
   std::vector<Value> carried;
   for (size_t i = 0; i < carriedCount; ++i)
-    carried.push_back(node.input(2 + i));
+    carried.push_back(node.anyInput(2 + i));
   Value condition = node.hasInput(1) ? node.input(1) : node.scalar(1, node.boolean());
   std::vector<std::vector<Value>> scanned(body->outputs.size() - 1 - carriedCount);
   int64_t nodesBefore = node.graph.importedNodes();

@@ -18,7 +18,7 @@ template <UnaryKind kind> static void importUnary(NodeImporter &node) {
   node.setOutput(node.unary(kind, node.input(0)));
 }
 
-static void importIdentity(NodeImporter &node) { node.setOutput(node.input(0)); }
+static void importIdentity(NodeImporter &node) { node.setOutput(node.anyInput(0)); }
 
 static void importLeakyRelu(NodeImporter &node) {
   node.setOutput(node.unary(UnaryKind::leaky_relu, node.input(0), node.real("alpha", 0.01)));
@@ -203,7 +203,7 @@ ArrayRef<OperatorEntry> elementwiseOperators() {
       {"", "GreaterOrEqual", 12, newestOpset, importCompare<CompareKind::ge>, ""},
       {"", "HardSigmoid", 1, newestOpset, importHardSigmoid, ""},
       {"", "HardSwish", 14, newestOpset, importUnary<UnaryKind::hard_swish>, ""},
-      {"", "Identity", 1, newestOpset, importIdentity, "tensors only"},
+      {"", "Identity", 1, newestOpset, importIdentity, ""},
       {"", "IsInf", 10, newestOpset, importIsInf, ""},
       {"", "IsNaN", 9, newestOpset, importUnary<UnaryKind::is_nan>, ""},
       {"", "LeakyRelu", 1, newestOpset, importLeakyRelu, ""},
