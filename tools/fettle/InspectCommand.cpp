@@ -48,9 +48,10 @@ static std::vector<const onnx::ValueInfo *> findInputs(const onnx::Graph &graph)
   return inputs;
 }
 
-/// Binds to 1 every symbolic dimension that `bindings` leave open, so that sizes
-/// can be counted; returns the names.
-static std::vector<std::string> assumeOpenDims(llvm::ArrayRef<const onnx::ValueInfo *> inputs, Bindings &bindings) {
+/// Binds to `extent` every symbolic dimension that `bindings` leave open, so that
+/// sizes can be counted; returns the names.
+static std::vector<std::string> assumeOpenDims(llvm::ArrayRef<const onnx::ValueInfo *> inputs, int64_t extent,
+                                               Bindings &bindings) {
   std::vector<std::string> assumed;
   for (const onnx::ValueInfo *input : inputs) {
     if (!input->hasShape || bindings.shapes.count(input->name))
@@ -58,18 +59,46 @@ static std::vector<std::string> assumeOpenDims(llvm::ArrayRef<const onnx::ValueI
     bool unnamed = false;
     for (const onnx::Dim &dim : input->dims) {
       unnamed |= dim.value < 0 && dim.symbol.empty();
-      if (dim.value < 0 && !dim.symbol.empty() && bindings.dims.try_emplace(dim.symbol, 1).second)
+      if (dim.value < 0 && !dim.symbol.empty() && bindings.dims.try_emplace(dim.symbol, extent).second)
         assumed.push_back(dim.symbol);
     }
     if (!unnamed)
       continue;
     std::vector<int64_t> shape;
     for (const onnx::Dim &dim : input->dims)
-      shape.push_back(dim.value >= 0 ? dim.value : dim.symbol.empty() ? 1 : bindings.dims[dim.symbol]);
+      shape.push_back(dim.value >= 0 ? dim.value : dim.symbol.empty() ? extent : bindings.dims[dim.symbol]);
     bindings.shapes[input->name] = std::move(shape);
     assumed.push_back("unnamed dimensions of " + input->name);
   }
   return assumed;
+}
+
+namespace {
+/// A model imported with its open dimensions assumed to have some extent.
+struct Assumption {
+  int64_t extent = 1;
+  std::vector<std::string> dims;
+  ImportResult imported;
+};
+} // namespace
+
+/// Imports with open dimensions of 1, or, where such a tensor is too small for
+/// the model (a window that does not fit), of 64.
+static Assumption importWithAssumptions(mlir::MLIRContext &context, llvm::StringRef path,
+                                        llvm::ArrayRef<const onnx::ValueInfo *> inputs, const Bindings &bindings) {
+  Assumption best;
+  for (int64_t extent : {1, 64}) {
+    Bindings bound = bindings;
+    Assumption candidate;
+    candidate.extent = extent;
+    candidate.dims = assumeOpenDims(inputs, extent, bound);
+    candidate.imported = importModel(context, path, bound);
+    if (extent == 1 || candidate.imported.problems.size() < best.imported.problems.size())
+      best = std::move(candidate);
+    if (best.imported.problems.empty() || best.dims.empty())
+      break;
+  }
+  return best;
 }
 
 llvm::Expected<ExitCode> InspectCommand::inspectModel(Environment &environment) {
@@ -83,10 +112,9 @@ llvm::Expected<ExitCode> InspectCommand::inspectModel(Environment &environment) 
     return withExitCode(file.takeError(), ExitCode::File);
   const onnx::Graph &graph = (*file)->graph;
   std::vector<const onnx::ValueInfo *> inputs = findInputs(graph);
-  std::vector<std::string> assumed = assumeOpenDims(inputs, *bindings);
-
   DiagnosticCollector diagnostics(context);
-  ImportResult imported = importModel(context, path, *bindings);
+  Assumption assumption = importWithAssumptions(context, path, inputs, *bindings);
+  ImportResult &imported = assumption.imported;
   if (imported.unreadable) {
     for (const Problem &problem : imported.problems)
       printProblem(environment.err, path, problem);
@@ -137,8 +165,8 @@ llvm::Expected<ExitCode> InspectCommand::inspectModel(Environment &environment) 
       os << "  input   " << input->name << ": " << describeDeclaration(*input) << '\n';
     for (const onnx::ValueInfo &output : graph.outputs)
       os << "  output  " << output.name << ": " << describeDeclaration(output) << '\n';
-    if (!assumed.empty())
-      os << "  counted with " << llvm::join(assumed, ", ") << " = 1\n";
+    if (!assumption.dims.empty())
+      os << "  counted with " << llvm::join(assumption.dims, ", ") << " = " << assumption.extent << '\n';
     if (imported.problems.empty())
       os << "  every node can be compiled\n";
     else
@@ -147,7 +175,9 @@ llvm::Expected<ExitCode> InspectCommand::inspectModel(Environment &environment) 
     for (const Problem &problem : imported.problems)
       printProblem(os, path, problem);
   }
-  llvm::json::Array assumedList(assumed);
+  llvm::json::Object assumed;
+  for (const std::string &dim : assumption.dims)
+    assumed[dim] = assumption.extent;
   if (llvm::Error error = writeJson(environment, llvm::json::Object{{"schema_version", 1},
                                                                     {"nodes", imported.nodes},
                                                                     {"opsets", std::move(opsets)},
@@ -155,7 +185,7 @@ llvm::Expected<ExitCode> InspectCommand::inspectModel(Environment &environment) 
                                                                     {"parameters", parameters},
                                                                     {"inputs", std::move(inputList)},
                                                                     {"outputs", std::move(outputList)},
-                                                                    {"assumed_dims", std::move(assumedList)},
+                                                                    {"assumed_dims", std::move(assumed)},
                                                                     {"unsupported", std::move(unsupported)},
                                                                     {"problems", std::move(otherProblems)}}))
     return std::move(error);
