@@ -9,8 +9,10 @@ using namespace mlir;
 
 namespace fettle::calibration {
 
-/// Read at a time; a claimed size is believed no further than this.
-static constexpr size_t readStride = 16 << 20;
+/// A claimed size is believed no further than this beyond what the file holds.
+static constexpr size_t trustedExcess = 16 << 20;
+/// Read at a time where the size is not believed; then as much as is there already.
+static constexpr size_t firstRead = 64 << 10;
 
 static llvm::Error fileProblem(StringRef path, const llvm::Twine &what) {
   return llvm::createStringError(path + ": " + what);
@@ -41,11 +43,11 @@ static llvm::Expected<std::shared_ptr<std::vector<char>>> readEntry(zip_t *archi
   auto bytes = std::make_shared<std::vector<char>>();
   zip_stat_t stat;
   if (zip_stat_index(archive, index, 0, &stat) == 0 && (stat.valid & ZIP_STAT_SIZE) &&
-      (stat.valid & ZIP_STAT_COMP_SIZE) && stat.size <= stat.comp_size + readStride)
+      (stat.valid & ZIP_STAT_COMP_SIZE) && stat.size <= stat.comp_size + trustedExcess)
     bytes->reserve(stat.size); // as much as lies in the file
   while (true) {
     size_t have = bytes->size();
-    size_t want = readStride;
+    size_t want = std::max(firstRead, have);
     if (bytes->capacity() > have)
       want = std::min(want, bytes->capacity() - have);
     bytes->resize(have + want);
