@@ -13,8 +13,14 @@ namespace fettle::cli {
 void BenchCommand::addOptions(CLI::App &app) {
   app.add_option("MODEL|DIR", path, "a model, or a compiled artifact")->type_name("")->required();
   app.add_option("--data", dataPath, "samples to run on, in turn; random ones without it")->type_name("FILE");
-  app.add_option("--threads", threads, "threads of a run")->type_name("N")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--seconds", seconds, "how long to measure")->type_name("S")->check(CLI::Range(0.0, 86400.0))->capture_default_str();
+  app.add_option("--threads", threads, "threads of a run")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--seconds", seconds, "how long to measure")
+      ->type_name("S")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
   app.add_flag("--kernels", kernels, "also time each step, beside what the machine can do at most");
   modelOptions.addOptions(app);
 }
@@ -33,7 +39,8 @@ struct BenchCommand::Buffers {
   std::vector<const void *> inputPointers;
   std::vector<void *> outputPointers;
 
-  Buffers(std::vector<HostTensor> tensors, llvm::ArrayRef<mlir::RankedTensorType> outputTypes) : inputs(std::move(tensors)) {
+  Buffers(std::vector<HostTensor> tensors, llvm::ArrayRef<mlir::RankedTensorType> outputTypes)
+      : inputs(std::move(tensors)) {
     for (const HostTensor &tensor : inputs)
       inputPointers.push_back(tensor.bytes().data());
     for (mlir::RankedTensorType type : outputTypes) {
@@ -63,7 +70,8 @@ llvm::Expected<std::vector<double>> BenchCommand::measureCalls(Environment &envi
   return latencies;
 }
 
-llvm::Expected<std::vector<double>> BenchCommand::measureSteps(Environment &environment, codegen::LoadedModel &model, Buffers &sample) {
+llvm::Expected<std::vector<double>> BenchCommand::measureSteps(Environment &environment, codegen::LoadedModel &model,
+                                                               Buffers &sample) {
   std::vector<double> fastest(model.manifest().steps.size(), 1e30);
   double end = environment.clockSeconds() + seconds;
   do {
@@ -79,20 +87,22 @@ llvm::Expected<std::vector<double>> BenchCommand::measureSteps(Environment &envi
   return fastest;
 }
 
-llvm::json::Array BenchCommand::reportSteps(Environment &environment, const codegen::Manifest &manifest, llvm::ArrayRef<double> times) {
+llvm::json::Array BenchCommand::reportSteps(Environment &environment, const codegen::Manifest &manifest,
+                                            llvm::ArrayRef<double> times) {
   double peak = measurePeakFlops() * threads, total = std::accumulate(times.begin(), times.end(), 0.0);
   if (wantsText()) {
-    environment.out << llvm::formatv("\nmeasured peak {0:f1} GFLOP/s; steps sum to {1:f1} us\n", peak / 1e9, total * 1e6);
-    environment.out << llvm::formatv("{0,10} {1,6} {2,12} {3,9} {4,7} {5,12} {6,8}  {7,-12} {8}\n", "us", "share", "MACs", "GFLOP/s", "% peak",
-                                     "bytes", "GB/s", "kind", "nodes");
+    environment.out << llvm::formatv("\nmeasured peak {0:f1} GFLOP/s; steps sum to {1:f1} us\n", peak / 1e9,
+                                     total * 1e6);
+    environment.out << llvm::formatv("{0,10} {1,6} {2,12} {3,9} {4,7} {5,12} {6,8}  {7,-12} {8}\n", "us", "share",
+                                     "MACs", "GFLOP/s", "% peak", "bytes", "GB/s", "kind", "nodes");
   }
   llvm::json::Array list;
   for (auto [step, time] : llvm::zip_equal(manifest.steps, times)) {
     double flops = 2.0 * step.macs / time;
     if (wantsText())
-      environment.out << llvm::formatv("{0,10:f2} {1,5:f1}% {2,12} {3,9:f1} {4,7:f1} {5,12} {6,8:f1}  {7,-12} {8}\n", time * 1e6,
-                                       100 * time / total, step.macs, flops / 1e9, 100 * flops / peak, step.bytes, step.bytes / time / 1e9,
-                                       step.kind, step.name);
+      environment.out << llvm::formatv("{0,10:f2} {1,5:f1}% {2,12} {3,9:f1} {4,7:f1} {5,12} {6,8:f1}  {7,-12} {8}\n",
+                                       time * 1e6, 100 * time / total, step.macs, flops / 1e9, 100 * flops / peak,
+                                       step.bytes, step.bytes / time / 1e9, step.kind, step.name);
     list.push_back(llvm::json::Object{{"name", step.name},
                                       {"kind", step.kind},
                                       {"kernel", step.kernel},
@@ -115,8 +125,9 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
   if (!subject)
     return subject.takeError();
   const codegen::Manifest &manifest = (*subject)->manifest();
-  auto samples = dataPath.empty() ? llvm::Expected<calibration::Samples>(calibration::Samples::random((*subject)->inputs(), 1, 0))
-                                  : readSamples(context, **subject, dataPath);
+  auto samples = dataPath.empty()
+                     ? llvm::Expected<calibration::Samples>(calibration::Samples::random((*subject)->inputs(), 1, 0))
+                     : readSamples(context, **subject, dataPath);
   if (!samples)
     return samples.takeError();
 
@@ -138,7 +149,9 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
   auto latencies = measureCalls(environment, **model, buffers);
   if (!latencies)
     return latencies.takeError();
-  auto microseconds = [&](double quantile) { return 1e6 * (*latencies)[size_t(quantile * (latencies->size() - 1) + 0.5)]; };
+  auto microseconds = [&](double quantile) {
+    return 1e6 * (*latencies)[size_t(quantile * (latencies->size() - 1) + 0.5)];
+  };
   llvm::json::Object json{{"schema_version", 1},
                           {"threads", threads},
                           {"calls", latencies->size()},
@@ -152,12 +165,14 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
                           {"arena_bytes", manifest.arenaBytes},
                           {"weights_bytes", manifest.weightsBytes}};
   if (wantsText()) {
-    environment.out << llvm::formatv("{0}, {1} thread{2}, {3} calls\n", manifest.name, threads, threads == 1 ? "" : "s", latencies->size());
-    environment.out << llvm::formatv("latency     min {0:f1} us, median {1:f1}, p90 {2:f1}, p99 {3:f1}\n", microseconds(0), microseconds(0.5),
-                                     microseconds(0.9), microseconds(0.99));
-    environment.out << llvm::formatv("load        {0:f1} us, first call {1:f1} us\n", loadSeconds * 1e6, firstCallSeconds * 1e6);
-    environment.out << llvm::formatv("memory      {0:f2} MB resident, arena {1:f2} MB, weights {2:f2} MB\n", growth / 1e6,
-                                     manifest.arenaBytes / 1e6, manifest.weightsBytes / 1e6);
+    environment.out << llvm::formatv("{0}, {1} thread{2}, {3} calls\n", manifest.name, threads, threads == 1 ? "" : "s",
+                                     latencies->size());
+    environment.out << llvm::formatv("latency     min {0:f1} us, median {1:f1}, p90 {2:f1}, p99 {3:f1}\n",
+                                     microseconds(0), microseconds(0.5), microseconds(0.9), microseconds(0.99));
+    environment.out << llvm::formatv("load        {0:f1} us, first call {1:f1} us\n", loadSeconds * 1e6,
+                                     firstCallSeconds * 1e6);
+    environment.out << llvm::formatv("memory      {0:f2} MB resident, arena {1:f2} MB, weights {2:f2} MB\n",
+                                     growth / 1e6, manifest.arenaBytes / 1e6, manifest.weightsBytes / 1e6);
   }
   if (kernels) {
     auto times = measureSteps(environment, **model, buffers.front());

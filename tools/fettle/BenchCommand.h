@@ -18,10 +18,13 @@ public:
 private:
   struct Buffers;
   /// Latencies of calls, in seconds, ascending.
-  llvm::Expected<std::vector<double>> measureCalls(Environment &environment, codegen::LoadedModel &model, std::vector<Buffers> &samples);
+  llvm::Expected<std::vector<double>> measureCalls(Environment &environment, codegen::LoadedModel &model,
+                                                   std::vector<Buffers> &samples);
   /// The fastest time of each step, in seconds.
-  llvm::Expected<std::vector<double>> measureSteps(Environment &environment, codegen::LoadedModel &model, Buffers &sample);
-  llvm::json::Array reportSteps(Environment &environment, const codegen::Manifest &manifest, llvm::ArrayRef<double> seconds);
+  llvm::Expected<std::vector<double>> measureSteps(Environment &environment, codegen::LoadedModel &model,
+                                                   Buffers &sample);
+  llvm::json::Array reportSteps(Environment &environment, const codegen::Manifest &manifest,
+                                llvm::ArrayRef<double> seconds);
 
   std::string path, dataPath;
   unsigned threads = 1;

@@ -7,7 +7,8 @@
 namespace fettle::cli {
 
 void Command::addJsonOption(CLI::App &app) {
-  app.add_option("--json", jsonPath, "write the result as JSON to FILE, or to standard output for -")->type_name("FILE");
+  app.add_option("--json", jsonPath, "write the result as JSON to FILE, or to standard output for -")
+      ->type_name("FILE");
 }
 
 llvm::Error Command::writeJson(Environment &environment, const llvm::json::Value &value) const {

@@ -86,7 +86,8 @@ static int runCommand(Environment &environment, Command &command, llvm::ArrayRef
   if (std::string flag = unknownFlag(); !flag.empty())
     return complain(environment, ExitCode::Usage, "no option '" + flag + "'", suggestSpelling(flag, flagsOf(app)));
   if (!app.remaining().empty())
-    return complain(environment, ExitCode::Usage, "what is '" + app.remaining().front() + "'?", "fettle " + command.name() + " --help");
+    return complain(environment, ExitCode::Usage, "what is '" + app.remaining().front() + "'?",
+                    "fettle " + command.name() + " --help");
   auto code = command.run(environment);
   return code ? int(*code) : report(environment, code.takeError());
 }

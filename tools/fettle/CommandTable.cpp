@@ -11,16 +11,15 @@
 
 namespace fettle::cli {
 
-template <typename... Commands>
-static std::vector<std::unique_ptr<Command>> makeEach() {
+template <typename... Commands> static std::vector<std::unique_ptr<Command>> makeEach() {
   std::vector<std::unique_ptr<Command>> commands;
   (commands.push_back(std::make_unique<Commands>()), ...);
   return commands;
 }
 
 std::vector<std::unique_ptr<Command>> makeCommands() {
-  return makeEach<InspectCommand, CompileCommand, RunCommand, BenchCommand, CompareCommand, EvaluateCommand, ExplainCommand,
-                  RecipesCommand>();
+  return makeEach<InspectCommand, CompileCommand, RunCommand, BenchCommand, CompareCommand, EvaluateCommand,
+                  ExplainCommand, RecipesCommand>();
 }
 
 } // namespace fettle::cli

@@ -11,8 +11,12 @@
 namespace fettle::cli {
 
 void CompareCommand::addOptions(CLI::App &app) {
-  app.add_option("A", first, "a model (run in float, compiled for this machine) or an artifact")->type_name("")->required();
-  app.add_option("B", second, "what A is measured against; a model next to an artifact takes its bindings")->type_name("")->required();
+  app.add_option("A", first, "a model (run in float, compiled for this machine) or an artifact")
+      ->type_name("")
+      ->required();
+  app.add_option("B", second, "what A is measured against; a model next to an artifact takes its bindings")
+      ->type_name("")
+      ->required();
   auto *data = app.add_option("--data", dataPath, "samples: a .npz file with one array per input")->type_name("FILE");
   app.add_option("--random", randomSamples, "compare on N random samples")
       ->type_name("N")
@@ -36,9 +40,11 @@ static llvm::Error checkAlike(const codegen::Manifest &a, const codegen::Manifes
            });
   };
   if (!alike(a.inputs, b.inputs))
-    return makeFailure(ExitCode::Usage, "A and B have different inputs", "names, types and shapes must agree; see fettle inspect");
+    return makeFailure(ExitCode::Usage, "A and B have different inputs",
+                       "names, types and shapes must agree; see fettle inspect");
   if (!alike(a.outputs, b.outputs))
-    return makeFailure(ExitCode::Usage, "A and B have different outputs", "names, types and shapes must agree; see fettle inspect");
+    return makeFailure(ExitCode::Usage, "A and B have different outputs",
+                       "names, types and shapes must agree; see fettle inspect");
   return llvm::Error::success();
 }
 
@@ -69,7 +75,8 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
   if (llvm::Error error = checkAlike((*a)->manifest(), (*b)->manifest()))
     return std::move(error);
 
-  calibration::Samples samples = dataPath.empty() ? calibration::Samples::random((*b)->inputs(), randomSamples, seed) : calibration::Samples();
+  calibration::Samples samples =
+      dataPath.empty() ? calibration::Samples::random((*b)->inputs(), randomSamples, seed) : calibration::Samples();
   if (!dataPath.empty()) {
     auto cut = readSamples(context, **b, dataPath);
     if (!cut)
@@ -103,19 +110,22 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
     for (auto [difference, value, reference] : llvm::zip_equal(differences, *answerA, *answerB))
       difference.add(value, reference, tolerance);
     if (!answerA->empty())
-      agreeing += argmax(answerA->front(), 0, answerA->front().numElements()) == argmax(answerB->front(), 0, answerB->front().numElements());
+      agreeing += argmax(answerA->front(), 0, answerA->front().numElements()) ==
+                  argmax(answerB->front(), 0, answerB->front().numElements());
   }
 
   bool within = true;
   double agreement = 100.0 * agreeing / samples.size();
   llvm::json::Array list;
   if (wantsText())
-    environment.out << llvm::formatv("{0,-28} {1,12} {2,12} {3,10} {4}\n", "output", "max abs", "max rel", "SQNR dB", "outside");
+    environment.out << llvm::formatv("{0,-28} {1,12} {2,12} {3,10} {4}\n", "output", "max abs", "max rel", "SQNR dB",
+                                     "outside");
   for (auto [difference, output] : llvm::zip_equal(differences, outputs)) {
     within &= difference.outside == 0;
     if (wantsText())
-      environment.out << llvm::formatv("{0,-28} {1,12:e3} {2,12:e3} {3,10:f1} {4} of {5}\n", output.name, difference.maxAbsolute,
-                                       difference.maxRelative, difference.sqnrDecibels(), difference.outside, difference.elements);
+      environment.out << llvm::formatv("{0,-28} {1,12:e3} {2,12:e3} {3,10:f1} {4} of {5}\n", output.name,
+                                       difference.maxAbsolute, difference.maxRelative, difference.sqnrDecibels(),
+                                       difference.outside, difference.elements);
     list.push_back(llvm::json::Object{{"name", output.name},
                                       {"max_abs", finiteOrNull(difference.maxAbsolute)},
                                       {"max_rel", finiteOrNull(difference.maxRelative)},
@@ -125,8 +135,10 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
                                       {"outside", difference.outside}});
   }
   if (wantsText())
-    environment.out << llvm::formatv("{0} samples, same top class in {1:f2} %; {2} the tolerance (relative {3:e1}, absolute {4:e1}, of the largest {5:e1})\n",
-                                     samples.size(), agreement, within ? "inside" : "OUTSIDE", tolerance.relative, tolerance.absolute, tolerance.ofLargest);
+    environment.out << llvm::formatv("{0} samples, same top class in {1:f2} %; {2} the tolerance (relative {3:e1}, "
+                                     "absolute {4:e1}, of the largest {5:e1})\n",
+                                     samples.size(), agreement, within ? "inside" : "OUTSIDE", tolerance.relative,
+                                     tolerance.absolute, tolerance.ofLargest);
   if (llvm::Error error = writeJson(environment, llvm::json::Object{{"schema_version", 1},
                                                                     {"samples", samples.size()},
                                                                     {"within", within},

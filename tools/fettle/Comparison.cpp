@@ -25,18 +25,24 @@ Tolerance defaultTolerance(const NumericPromise &promise) {
   if (promise.quantized)
     return {0, 0, 1.0 / 32}; // a few steps of 8 bits
   switch (promise.numericClass) {
-  case nn::NumericClass::Exact: return {};
-  case nn::NumericClass::Close: return {16 * unit, 0, 16 * unit};
-  case nn::NumericClass::Loose: return {1024 * unit, 0, 1024 * unit};
+  case nn::NumericClass::Exact:
+    return {};
+  case nn::NumericClass::Close:
+    return {16 * unit, 0, 16 * unit};
+  case nn::NumericClass::Loose:
+    return {1024 * unit, 0, 1024 * unit};
   }
   llvm_unreachable("a numeric class");
 }
 
 llvm::StringRef numericClassName(nn::NumericClass numericClass) {
   switch (numericClass) {
-  case nn::NumericClass::Exact: return "exact";
-  case nn::NumericClass::Close: return "close";
-  case nn::NumericClass::Loose: return "loose";
+  case nn::NumericClass::Exact:
+    return "exact";
+  case nn::NumericClass::Close:
+    return "close";
+  case nn::NumericClass::Loose:
+    return "loose";
   }
   llvm_unreachable("a numeric class");
 }

@@ -12,25 +12,39 @@ namespace fettle::cli {
 
 void CompileCommand::addOptions(CLI::App &app) {
   app.add_option("MODEL", model, "an ONNX model")->type_name("")->required();
-  app.add_option("-o,--output", output, "the artifact's folder; an older artifact there is replaced.\nWith --until: a file for the IR, standard output if left out")
+  app.add_option("-o,--output", output,
+                 "the artifact's folder; an older artifact there is replaced.\nWith --until: a file for the IR, "
+                 "standard output if left out")
       ->type_name("DIR");
-  app.add_option("--name", modelName, "name in the artifact; default: the file's, for model.onnx the folder's")->type_name("NAME");
-  app.add_option("--target", target, "cpu:native, cpu:x86-64-v2|v3|v4, cpu:aarch64[+dotprod][+i8mm]")->type_name("TARGET")->capture_default_str();
-  app.add_option("--recipe", recipe, "a built-in recipe (fettle recipes) or a YAML file")->type_name("NAME|FILE")->capture_default_str();
-  app.add_option("--set", settings, "override a key of the recipe (repeatable)")->type_name("KEY=VALUE")->allow_extra_args(false);
+  app.add_option("--name", modelName, "name in the artifact; default: the file's, for model.onnx the folder's")
+      ->type_name("NAME");
+  app.add_option("--target", target, "cpu:native, cpu:x86-64-v2|v3|v4, cpu:aarch64[+dotprod][+i8mm]")
+      ->type_name("TARGET")
+      ->capture_default_str();
+  app.add_option("--recipe", recipe, "a built-in recipe (fettle recipes) or a YAML file")
+      ->type_name("NAME|FILE")
+      ->capture_default_str();
+  app.add_option("--set", settings, "override a key of the recipe (repeatable)")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   app.add_option("-j,--jobs", jobs, "threads of code generation; default: all cores. The result is the same")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
   auto group = [&](CLI::Option *option, const char *type, const char *name) { option->type_name(type)->group(name); };
-  group(app.add_option("--evaluation", evaluation, "samples on which the accuracy is measured, against the float model"), "FILE", "Accuracy");
-  group(app.add_option("--max-drop", maxDrop, "points of accuracy that may be lost, e.g. 1%; beyond it: exit code 3"), "P%", "Accuracy");
-  group(app.add_option("--confidence", confidence, "let the bound of this confidence interval decide, e.g. 95%"), "P%", "Accuracy");
+  group(
+      app.add_option("--evaluation", evaluation, "samples on which the accuracy is measured, against the float model"),
+      "FILE", "Accuracy");
+  group(app.add_option("--max-drop", maxDrop, "points of accuracy that may be lost, e.g. 1%; beyond it: exit code 3"),
+        "P%", "Accuracy");
+  group(app.add_option("--confidence", confidence, "let the bound of this confidence interval decide, e.g. 95%"), "P%",
+        "Accuracy");
   group(app.add_option("--calibration", calibration, "samples for recipes that measure the model"), "FILE", "Accuracy");
   group(app.add_option("--profile", profile, "what was measured before, for such recipes"), "FILE", "Accuracy");
   std::vector<std::string> names;
   for (const PhaseInfo &phase : phases())
     names.push_back(phase.name.str());
-  group(app.add_option("--until", until, "stop after a phase and write the IR: " + llvm::join(names, ", ")), "PHASE", "Insight");
+  group(app.add_option("--until", until, "stop after a phase and write the IR: " + llvm::join(names, ", ")), "PHASE",
+        "Insight");
   group(app.add_option("--dump-ir", dumpFolder, "write the IR after each phase to numbered files"), "DIR", "Insight");
   modelOptions.addOptions(app);
 }
@@ -41,12 +55,15 @@ static llvm::Expected<double> parsePercent(llvm::StringRef flag, llvm::StringRef
   llvm::StringRef number = text;
   number.consume_back("%");
   if (number.getAsDouble(value) || !(value >= 0 && value <= 100))
-    return makeFailure(ExitCode::Usage, flag + " takes a percentage, got '" + text + "'", "for example " + flag + " 1%");
+    return makeFailure(ExitCode::Usage, flag + " takes a percentage, got '" + text + "'",
+                       "for example " + flag + " 1%");
   return value;
 }
 
 llvm::Error CompileCommand::checkOptions() const {
-  auto usage = [](const llvm::Twine &message, const llvm::Twine &hint) { return makeFailure(ExitCode::Usage, message, hint); };
+  auto usage = [](const llvm::Twine &message, const llvm::Twine &hint) {
+    return makeFailure(ExitCode::Usage, message, hint);
+  };
   if (output.empty() && until.empty())
     return usage("where shall the artifact go?", "-o DIR");
   if (!maxDrop.empty() && evaluation.empty())
@@ -80,7 +97,8 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
       return std::move(error);
   for (auto [flag, value] : {std::pair("--calibration", &calibration), std::pair("--profile", &profile)})
     if (!value->empty())
-      return makeFailure(ExitCode::Usage, "recipe '" + request.recipe.name + "' measures nothing, so " + flag + " has no use",
+      return makeFailure(ExitCode::Usage,
+                         "recipe '" + request.recipe.name + "' measures nothing, so " + flag + " has no use",
                          llvm::Twine("leave ") + flag + " out");
   if (!until.empty()) {
     request.until = findPhase(until);
@@ -154,7 +172,9 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
     if (!required)
       return required.takeError();
     if (llvm::Error cannotRun = codegen::checkHost(request->target.triple, *required))
-      return makeFailure(ExitCode::Usage, "--evaluation runs the artifact, and this machine cannot: " + llvm::toString(std::move(cannotRun)),
+      return makeFailure(ExitCode::Usage,
+                         "--evaluation runs the artifact, and this machine cannot: " +
+                             llvm::toString(std::move(cannotRun)),
                          "evaluate the model compiled for cpu:native");
   }
   auto result = compileModel(environment, context, *request);
@@ -186,11 +206,12 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
     return std::move(error);
   if (accuracy.passed)
     return ExitCode::Done;
-  return makeFailure(ExitCode::GateFailed,
-                     llvm::formatv("accuracy dropped by {0:f2} points ({1:f2} to {2:f2} at {3:f0} % confidence), allowed are {4:f2}",
-                                   accuracy.drop.points, accuracy.drop.low, accuracy.drop.high, 100 * level, *allowedDrop)
-                         .str(),
-                     "the artifact is in " + request->output + ", see report.json");
+  return makeFailure(
+      ExitCode::GateFailed,
+      llvm::formatv("accuracy dropped by {0:f2} points ({1:f2} to {2:f2} at {3:f0} % confidence), allowed are {4:f2}",
+                    accuracy.drop.points, accuracy.drop.low, accuracy.drop.high, 100 * level, *allowedDrop)
+          .str(),
+      "the artifact is in " + request->output + ", see report.json");
 }
 
 } // namespace fettle::cli

@@ -20,7 +20,8 @@ private:
   llvm::Error checkOptions() const;
   llvm::Expected<CompileRequest> makeRequest(Environment &environment, mlir::MLIRContext &context) const;
   /// Accuracy against the float teacher on the data of --evaluation.
-  llvm::Expected<Evaluation> evaluateArtifact(Environment &environment, mlir::MLIRContext &context, const CompileRequest &request) const;
+  llvm::Expected<Evaluation> evaluateArtifact(Environment &environment, mlir::MLIRContext &context,
+                                              const CompileRequest &request) const;
 
   std::string model, output, modelName, target = "cpu:native", recipe = "float";
   std::string calibration, evaluation, maxDrop, confidence, profile, until, dumpFolder;

@@ -25,10 +25,15 @@ static void say(const char *text) {
   _exit(int(ExitCode::InternalBug));
 }
 
-static void onSignal(int signal) { endWithNotice(signal == SIGABRT ? "aborted" : signal == SIGSEGV ? "invalid memory access or stack overflow" : "fatal signal"); }
+static void onSignal(int signal) {
+  endWithNotice(signal == SIGABRT   ? "aborted"
+                : signal == SIGSEGV ? "invalid memory access or stack overflow"
+                                    : "fatal signal");
+}
 
 void reportCrashes(int argc, char **argv) {
-  std::string text = "\nThis is a bug in fettle " FETTLE_VERSION ". Please report it with the model (or its shape) and this command line:\n ";
+  std::string text = "\nThis is a bug in fettle " FETTLE_VERSION
+                     ". Please report it with the model (or its shape) and this command line:\n ";
   for (int i = 0; i < argc; ++i)
     text += std::string(" ") + argv[i];
   text += "\n'--dump-ir DIR' shows how far it came.\n";

@@ -10,9 +10,15 @@ namespace fettle::cli {
 
 void EvaluateCommand::addOptions(CLI::App &app) {
   app.add_option("MODEL|DIR", path, "a model, or a compiled artifact")->type_name("")->required();
-  app.add_option("E.npz", dataPath, "one array per input, and 'labels' (integers) for accuracy")->type_name("")->required();
-  app.add_option("--teacher", teacherPath, "the model it was made from; takes the artifact's bindings")->type_name("MODEL");
-  app.add_option("--threads", threads, "threads of a run")->type_name("N")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("E.npz", dataPath, "one array per input, and 'labels' (integers) for accuracy")
+      ->type_name("")
+      ->required();
+  app.add_option("--teacher", teacherPath, "the model it was made from; takes the artifact's bindings")
+      ->type_name("MODEL");
+  app.add_option("--threads", threads, "threads of a run")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   modelOptions.addOptions(app);
 }
 
@@ -58,7 +64,8 @@ llvm::Expected<ExitCode> EvaluateCommand::run(Environment &environment) {
     if (result->teacherTop1)
       os << llvm::formatv("teacher top-1 {0:f2} %\n", *result->teacherTop1);
     if (result->agreement)
-      os << llvm::formatv("agreement     {0:f2} %\nSQNR          {1:f1} dB\n", *result->agreement, *result->sqnrDecibels);
+      os << llvm::formatv("agreement     {0:f2} %\nSQNR          {1:f1} dB\n", *result->agreement,
+                          *result->sqnrDecibels);
     if (!result->top1 && !result->agreement)
       os << "no labels and no teacher: nothing to judge by\n";
   }

@@ -7,7 +7,9 @@
 namespace fettle::cli {
 
 llvm::json::Object Evaluation::toJson() const {
-  auto orNull = [](std::optional<double> value) { return value ? llvm::json::Value(*value) : llvm::json::Value(nullptr); };
+  auto orNull = [](std::optional<double> value) {
+    return value ? llvm::json::Value(*value) : llvm::json::Value(nullptr);
+  };
   return llvm::json::Object{{"samples", samples},
                             {"top1", orNull(top1)},
                             {"teacher_top1", orNull(teacherTop1)},
@@ -33,13 +35,15 @@ llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::Lo
   if (teacher && (teacher->manifest().outputs.empty() || teacher->manifest().outputs.front().shape != judged.shape))
     return makeFailure(ExitCode::Usage, "the teacher's first output has another shape than '" + judged.name + "'");
   llvm::ArrayRef<int64_t> labels = samples.labels();
-  int64_t batch = manifest.inputs.empty() || manifest.inputs.front().shape.empty() ? 1 : manifest.inputs.front().shape.front();
+  int64_t batch =
+      manifest.inputs.empty() || manifest.inputs.front().shape.empty() ? 1 : manifest.inputs.front().shape.front();
   int64_t rowsPerSample = 1;
   if (!labels.empty())
     rowsPerSample = labels.size() / samples.size();
   else if (!judged.shape.empty() && judged.shape.front() == batch && batch > 1)
     rowsPerSample = batch;
-  if (judged.shape.empty() ? rowsPerSample != 1 : judged.bytes == 0 || (rowsPerSample > 1 && judged.shape.front() != rowsPerSample))
+  if (judged.shape.empty() ? rowsPerSample != 1
+                           : judged.bytes == 0 || (rowsPerSample > 1 && judged.shape.front() != rowsPerSample))
     return makeFailure(ExitCode::Usage, llvm::Twine(labels.size()) + " labels for " + llvm::Twine(samples.size()) +
                                             " samples do not fit output '" + judged.name + "'");
 

@@ -10,10 +10,10 @@ namespace fettle::cli {
 /// The exit codes that scripts may rely on (docs/cli.md).
 enum class ExitCode {
   Done = 0,
-  Rejected = 1,    ///< the model cannot be compiled; every problem was printed
-  Usage = 2,       ///< the command line, or data that do not fit the model
-  GateFailed = 3,  ///< the result is there, and outside what was asked for
-  File = 4,        ///< a file could not be read or written
+  Rejected = 1,   ///< the model cannot be compiled; every problem was printed
+  Usage = 2,      ///< the command line, or data that do not fit the model
+  GateFailed = 3, ///< the result is there, and outside what was asked for
+  File = 4,       ///< a file could not be read or written
   InternalBug = 70,
   Interrupted = 130
 };

@@ -22,8 +22,10 @@ static std::vector<std::string> nodesOf(const codegen::Manifest::Step &step) {
 }
 
 static llvm::json::Value describeStep(const codegen::Manifest::Step &step, size_t index) {
-  return llvm::json::Object{{"step", index},          {"nodes", llvm::json::Array(nodesOf(step))}, {"kind", step.kind}, {"kernel", step.kernel},
-                            {"macs", step.macs},      {"bytes", step.bytes},                        {"tiles", step.tiles}};
+  return llvm::json::Object{{"step", index},      {"nodes", llvm::json::Array(nodesOf(step))},
+                            {"kind", step.kind},  {"kernel", step.kernel},
+                            {"macs", step.macs},  {"bytes", step.bytes},
+                            {"tiles", step.tiles}};
 }
 
 llvm::Expected<ExitCode> ExplainCommand::run(Environment &environment) {
@@ -43,23 +45,27 @@ llvm::Expected<ExitCode> ExplainCommand::run(Environment &environment) {
     std::vector<std::string> nodes = nodesOf(step);
     llvm::append_range(known, nodes);
     if (node.empty()) {
-      os << llvm::formatv("{0,4}  {1,-10} {2,-14} {3,12} MACs {4,12} bytes  {5}\n", index, step.kernel, step.kind, step.macs, step.bytes,
-                          llvm::join(nodes, " + "));
+      os << llvm::formatv("{0,4}  {1,-10} {2,-14} {3,12} MACs {4,12} bytes  {5}\n", index, step.kernel, step.kind,
+                          step.macs, step.bytes, llvm::join(nodes, " + "));
       steps.push_back(describeStep(step, index));
     } else if (llvm::is_contained(nodes, node)) {
       std::vector<std::string> others;
       llvm::copy_if(nodes, std::back_inserter(others), [&](const std::string &other) { return other != node; });
-      os << node << ": runs in step " << index << " of " << manifest->steps.size() << ", " << step.kernel << " (" << step.kind << ")\n"
+      os << node << ": runs in step " << index << " of " << manifest->steps.size() << ", " << step.kernel << " ("
+         << step.kind << ")\n"
          << "  fused with  " << (others.empty() ? "nothing" : llvm::join(others, ", ")) << '\n'
-         << "  the step    " << step.macs << " multiply-adds, " << step.bytes << " bytes read and written, " << step.tiles << " tiles\n";
+         << "  the step    " << step.macs << " multiply-adds, " << step.bytes << " bytes read and written, "
+         << step.tiles << " tiles\n";
       steps.push_back(describeStep(step, index));
     }
   }
   bool isFolded = !node.empty() && steps.empty() && llvm::is_contained(folded, node);
   if (!node.empty() && steps.empty() && !isFolded)
-    return makeFailure(ExitCode::Usage, "no node '" + node + "' in " + folder, known.size() > 40 ? "fettle explain " + folder + " lists all" : suggestSpelling(node, known));
+    return makeFailure(ExitCode::Usage, "no node '" + node + "' in " + folder,
+                       known.size() > 40 ? "fettle explain " + folder + " lists all" : suggestSpelling(node, known));
   if (isFolded)
-    os << node << ": left no code: it was computed at compile time, or became part of weights or of how data are read\n";
+    os << node
+       << ": left no code: it was computed at compile time, or became part of weights or of how data are read\n";
   if (node.empty() && !folded.empty())
     os << folded.size() << " nodes left no code of their own: " << llvm::join(folded, ", ") << '\n';
   if (wantsText())

@@ -24,15 +24,16 @@ static void fact(llvm::raw_ostream &os, llvm::StringRef name, const llvm::Twine 
 
 /// A bar of `part` of `whole`.
 static std::string bar(double part, double whole) {
-  return llvm::formatv("<td class=b><div style=\"width:{0:f1}%\"></div></td>", whole > 0 ? 100 * part / whole : 0).str();
+  return llvm::formatv("<td class=b><div style=\"width:{0:f1}%\"></div></td>", whole > 0 ? 100 * part / whole : 0)
+      .str();
 }
 
 std::string htmlReport(const CompileResult &result, const codegen::Manifest &manifest, const Accuracy &accuracy) {
   std::string page;
   llvm::raw_string_ostream os(page);
-  os << "<!DOCTYPE html>\n<html lang=en><meta charset=utf-8><title>" << escape(manifest.name) << "</title><style>" << style
-     << "</style>\n<h1>" << escape(manifest.name) << "</h1>\n<p>Compiled by fettle " FETTLE_VERSION " for " << escape(manifest.targetName)
-     << ".</p>\n<table>\n";
+  os << "<!DOCTYPE html>\n<html lang=en><meta charset=utf-8><title>" << escape(manifest.name) << "</title><style>"
+     << style << "</style>\n<h1>" << escape(manifest.name) << "</h1>\n<p>Compiled by fettle " FETTLE_VERSION " for "
+     << escape(manifest.targetName) << ".</p>\n<table>\n";
   fact(os, "nodes of the model", llvm::Twine(result.nodes));
   fact(os, "steps", llvm::Twine(result.steps));
   fact(os, "distinct kernels", llvm::Twine(result.kernels));
@@ -44,26 +45,30 @@ std::string htmlReport(const CompileResult &result, const codegen::Manifest &man
     const Evaluation &measured = *accuracy.evaluation;
     fact(os, "evaluation samples", llvm::Twine(measured.samples));
     if (measured.top1)
-      fact(os, "top-1 (float model)", llvm::formatv("{0:f2} % ({1:f2} %)", *measured.top1, *measured.teacherTop1).str());
+      fact(os, "top-1 (float model)",
+           llvm::formatv("{0:f2} % ({1:f2} %)", *measured.top1, *measured.teacherTop1).str());
     fact(os, "agreement with the float model", llvm::formatv("{0:f2} %", *measured.agreement).str());
-    fact(os, "drop, points", llvm::formatv("{0:f2} ({1:f2} to {2:f2})", accuracy.drop.points, accuracy.drop.low, accuracy.drop.high).str());
+    fact(os, "drop, points",
+         llvm::formatv("{0:f2} ({1:f2} to {2:f2})", accuracy.drop.points, accuracy.drop.low, accuracy.drop.high).str());
     if (accuracy.allowedDrop)
-      fact(os, "allowed drop", llvm::formatv("{0:f2}: {1}", *accuracy.allowedDrop, accuracy.passed ? "kept" : "exceeded").str());
+      fact(os, "allowed drop",
+           llvm::formatv("{0:f2}: {1}", *accuracy.allowedDrop, accuracy.passed ? "kept" : "exceeded").str());
   }
   os << "</table>\n<h2>Time of compiling</h2>\n<table>\n";
   double longest = 0;
   for (const PhaseTime &phase : result.phases)
     longest = std::max(longest, phase.seconds);
   for (const PhaseTime &phase : result.phases)
-    os << "<tr><td>" << phase.name << "</td><td class=n>" << llvm::formatv("{0:f2} s", phase.seconds) << "</td>" << bar(phase.seconds, longest)
-       << "</tr>\n";
-  os << "</table>\n<h2>Steps</h2>\n<table>\n<tr><th>nodes</th><th>kind</th><th>multiply-adds</th><th></th><th>bytes</th></tr>\n";
+    os << "<tr><td>" << phase.name << "</td><td class=n>" << llvm::formatv("{0:f2} s", phase.seconds) << "</td>"
+       << bar(phase.seconds, longest) << "</tr>\n";
+  os << "</table>\n<h2>Steps</h2>\n<table>\n<tr><th>nodes</th><th>kind</th><th>multiply-adds</th><th></th><th>bytes</"
+        "th></tr>\n";
   int64_t most = 0;
   for (const codegen::Manifest::Step &step : manifest.steps)
     most = std::max(most, step.macs);
   for (const codegen::Manifest::Step &step : manifest.steps)
-    os << "<tr><td>" << escape(step.name) << "</td><td>" << escape(step.kind) << "</td><td class=n>" << step.macs << "</td>"
-       << bar(double(step.macs), double(most)) << "<td class=n>" << step.bytes << "</td></tr>\n";
+    os << "<tr><td>" << escape(step.name) << "</td><td>" << escape(step.kind) << "</td><td class=n>" << step.macs
+       << "</td>" << bar(double(step.macs), double(most)) << "<td class=n>" << step.bytes << "</td></tr>\n";
   os << "</table>\n</html>\n";
   return page;
 }

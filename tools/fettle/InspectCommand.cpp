@@ -142,9 +142,10 @@ llvm::Expected<ExitCode> InspectCommand::inspectModel(Environment &environment) 
     llvm::json::Array shape;
     for (const onnx::Dim &dim : value.dims)
       shape.push_back(dim.value >= 0 ? llvm::json::Value(dim.value) : llvm::json::Value(dim.symbol));
-    return llvm::json::Object{{"name", value.name},
-                              {"dtype", onnx::dataTypeName(value.type)},
-                              {"shape", value.hasShape ? llvm::json::Value(std::move(shape)) : llvm::json::Value(nullptr)}};
+    return llvm::json::Object{
+        {"name", value.name},
+        {"dtype", onnx::dataTypeName(value.type)},
+        {"shape", value.hasShape ? llvm::json::Value(std::move(shape)) : llvm::json::Value(nullptr)}};
   };
   for (const onnx::ValueInfo *input : inputs)
     inputList.push_back(describe(*input));
@@ -178,16 +179,17 @@ llvm::Expected<ExitCode> InspectCommand::inspectModel(Environment &environment) 
   llvm::json::Object assumed;
   for (const std::string &dim : assumption.dims)
     assumed[dim] = assumption.extent;
-  if (llvm::Error error = writeJson(environment, llvm::json::Object{{"schema_version", 1},
-                                                                    {"nodes", imported.nodes},
-                                                                    {"opsets", std::move(opsets)},
-                                                                    {"macs", macs ? llvm::json::Value(*macs) : llvm::json::Value(nullptr)},
-                                                                    {"parameters", parameters},
-                                                                    {"inputs", std::move(inputList)},
-                                                                    {"outputs", std::move(outputList)},
-                                                                    {"assumed_dims", std::move(assumed)},
-                                                                    {"unsupported", std::move(unsupported)},
-                                                                    {"problems", std::move(otherProblems)}}))
+  if (llvm::Error error = writeJson(
+          environment, llvm::json::Object{{"schema_version", 1},
+                                          {"nodes", imported.nodes},
+                                          {"opsets", std::move(opsets)},
+                                          {"macs", macs ? llvm::json::Value(*macs) : llvm::json::Value(nullptr)},
+                                          {"parameters", parameters},
+                                          {"inputs", std::move(inputList)},
+                                          {"outputs", std::move(outputList)},
+                                          {"assumed_dims", std::move(assumed)},
+                                          {"unsupported", std::move(unsupported)},
+                                          {"problems", std::move(otherProblems)}}))
     return std::move(error);
   return ExitCode::Done;
 }
@@ -200,7 +202,8 @@ llvm::Expected<ExitCode> InspectCommand::inspectArtifact(Environment &environmen
   if (const llvm::json::Object *counts = manifest->details.getObject("macs_by_precision"))
     byPrecision = *counts;
   auto describe = [](const codegen::Manifest::Tensor &tensor) {
-    return llvm::json::Object{{"name", tensor.name}, {"dtype", tensor.dtype}, {"shape", llvm::json::Array(tensor.shape)}};
+    return llvm::json::Object{
+        {"name", tensor.name}, {"dtype", tensor.dtype}, {"shape", llvm::json::Array(tensor.shape)}};
   };
   llvm::json::Array inputs, outputs;
   llvm::json::Object shapes;
@@ -217,8 +220,8 @@ llvm::Expected<ExitCode> InspectCommand::inspectArtifact(Environment &environmen
       llvm::interleaveComma(tensor.shape, os);
       os << "]\n";
     };
-    os << path << ": " << manifest->name << " for " << manifest->targetName << ", " << manifest->steps.size() << " steps with "
-       << manifest->numKernels << " kernels, " << manifest->macs() << " multiply-adds\n";
+    os << path << ": " << manifest->name << " for " << manifest->targetName << ", " << manifest->steps.size()
+       << " steps with " << manifest->numKernels << " kernels, " << manifest->macs() << " multiply-adds\n";
     for (const codegen::Manifest::Tensor &input : manifest->inputs)
       print("input   ", input);
     for (const codegen::Manifest::Tensor &output : manifest->outputs)
@@ -226,18 +229,19 @@ llvm::Expected<ExitCode> InspectCommand::inspectArtifact(Environment &environmen
     os << "  weights " << manifest->weightsBytes << " bytes, arena " << manifest->arenaBytes << " bytes\n";
   }
   if (llvm::Error error = writeJson(
-          environment, llvm::json::Object{{"schema_version", 1},
-                                          {"name", manifest->name},
-                                          {"target", manifest->targetName},
-                                          {"macs", manifest->macs()},
-                                          {"macs_by_precision", std::move(byPrecision)},
-                                          {"kernels", manifest->numKernels},
-                                          {"steps", manifest->steps.size()},
-                                          {"weights_bytes", manifest->weightsBytes},
-                                          {"arena_bytes", manifest->arenaBytes},
-                                          {"inputs", std::move(inputs)},
-                                          {"outputs", std::move(outputs)},
-                                          {"specializations", llvm::json::Array{llvm::json::Object{{"inputs", std::move(shapes)}}}}}))
+          environment, llvm::json::Object{
+                           {"schema_version", 1},
+                           {"name", manifest->name},
+                           {"target", manifest->targetName},
+                           {"macs", manifest->macs()},
+                           {"macs_by_precision", std::move(byPrecision)},
+                           {"kernels", manifest->numKernels},
+                           {"steps", manifest->steps.size()},
+                           {"weights_bytes", manifest->weightsBytes},
+                           {"arena_bytes", manifest->arenaBytes},
+                           {"inputs", std::move(inputs)},
+                           {"outputs", std::move(outputs)},
+                           {"specializations", llvm::json::Array{llvm::json::Object{{"inputs", std::move(shapes)}}}}}))
     return std::move(error);
   return ExitCode::Done;
 }

@@ -15,8 +15,7 @@ namespace fettle::cli {
 static constexpr int chains = 12;
 
 /// Runs `rounds` of `chains` vector multiply-adds; returns a value that depends on all of them.
-template <typename Vector>
-[[gnu::always_inline]] static inline float runChains(long rounds, float seed) {
+template <typename Vector> [[gnu::always_inline]] static inline float runChains(long rounds, float seed) {
   Vector sums[chains], factor, addend;
   for (unsigned lane = 0; lane < sizeof(Vector) / sizeof(float); ++lane) {
     factor[lane] = 1.0f - seed;
@@ -44,8 +43,12 @@ typedef float Vector4 __attribute__((vector_size(16)));
 #if defined(__x86_64__)
 typedef float Vector8 __attribute__((vector_size(32)));
 typedef float Vector16 __attribute__((vector_size(64)));
-[[gnu::target("avx512f")]] static float runWide512(long rounds, float seed) { return runChains<Vector16>(rounds, seed); }
-[[gnu::target("avx2,fma")]] static float runWide256(long rounds, float seed) { return runChains<Vector8>(rounds, seed); }
+[[gnu::target("avx512f")]] static float runWide512(long rounds, float seed) {
+  return runChains<Vector16>(rounds, seed);
+}
+[[gnu::target("avx2,fma")]] static float runWide256(long rounds, float seed) {
+  return runChains<Vector8>(rounds, seed);
+}
 #endif
 static float runWide128(long rounds, float seed) { return runChains<Vector4>(rounds, seed); }
 

@@ -14,7 +14,8 @@ void ModelOptions::addOptions(CLI::App &app) {
   };
   add("--dim", dims, "bind a symbolic dimension, e.g. --dim batch=1 (repeatable)", "NAME=N");
   add("--shape", shapes, "give an input's shape, e.g. --shape x=1x3x224x224 (repeatable)", "NAME=SHAPE");
-  add("--const", constants, "bind an input to a constant: a number, a comma-separated list,\nor a .npy, .npz or .pb file (repeatable)",
+  add("--const", constants,
+      "bind an input to a constant: a number, a comma-separated list,\nor a .npy, .npz or .pb file (repeatable)",
       "NAME=VALUE|FILE");
 }
 
@@ -32,8 +33,8 @@ std::optional<std::vector<int64_t>> parseShape(llvm::StringRef text) {
 }
 
 /// Splits "name=rest" at the last '=' that leaves a rest: names may contain '=', values not.
-static llvm::Expected<std::pair<llvm::StringRef, llvm::StringRef>> splitAssignment(llvm::StringRef flag, llvm::StringRef text,
-                                                                                   const llvm::Twine &example) {
+static llvm::Expected<std::pair<llvm::StringRef, llvm::StringRef>>
+splitAssignment(llvm::StringRef flag, llvm::StringRef text, const llvm::Twine &example) {
   auto parts = text.rsplit('=');
   if (parts.first.empty() || !text.contains('='))
     return makeFailure(ExitCode::Usage, flag + " takes NAME=VALUE, got '" + text + "'", "for example " + example);
@@ -63,7 +64,8 @@ llvm::Expected<Bindings> ModelOptions::parse(mlir::MLIRContext &context) const {
       return parts.takeError();
     auto shape = parseShape(parts->second);
     if (!shape)
-      return makeFailure(ExitCode::Usage, "--shape " + text + ": '" + parts->second + "' is not a shape", "for example 1x3x224x224");
+      return makeFailure(ExitCode::Usage, "--shape " + text + ": '" + parts->second + "' is not a shape",
+                         "for example 1x3x224x224");
     if (!bindings.shapes.try_emplace(parts->first, std::move(*shape)).second)
       return makeFailure(ExitCode::Usage, "--shape binds '" + parts->first + "' twice");
   }

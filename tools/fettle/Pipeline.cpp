@@ -145,7 +145,8 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase) {
   buildPhase(passManager, phase.phase);
   if (mlir::failed(passManager.run(*module)))
     return diagnostics.problems().empty()
-               ? makeFailure(ExitCode::InternalBug, request.model + ": phase '" + phase.name + "' failed without a reason")
+               ? makeFailure(ExitCode::InternalBug,
+                             request.model + ": phase '" + phase.name + "' failed without a reason")
                : reject(diagnostics.problems(), ExitCode::Rejected);
   if (phase.phase != Phase::Import)
     end();
@@ -171,8 +172,9 @@ void Compilation::countPrecisions() {
     if (!macs || !op->getNumOperands())
       return;
     mlir::Type element = llvm::cast<mlir::RankedTensorType>(op->getOperand(0).getType()).getElementType();
-    std::string name = llvm::isa<mlir::FloatType>(element) ? (element.isBF16() ? "bf16" : "f" + std::to_string(element.getIntOrFloatBitWidth()))
-                                                           : "int" + std::to_string(element.getIntOrFloatBitWidth());
+    std::string name = llvm::isa<mlir::FloatType>(element)
+                           ? (element.isBF16() ? "bf16" : "f" + std::to_string(element.getIntOrFloatBitWidth()))
+                           : "int" + std::to_string(element.getIntOrFloatBitWidth());
     counts[name] += macs;
   });
   for (const auto &entry : counts)
@@ -219,10 +221,9 @@ llvm::json::Object Compilation::describe() {
   return llvm::json::Object{
       {"bindings", bindingsToJson(request.bindings)},
       {"recipe", llvm::json::Object{{"name", request.recipe.name}, {"precision", request.recipe.precision}}},
-      {"numeric",
-       llvm::json::Object{{"class", numericClassName(result.promise.numericClass)},
-                          {"rtol", tolerance.relative},
-                          {"tolerance_of_largest", tolerance.ofLargest}}},
+      {"numeric", llvm::json::Object{{"class", numericClassName(result.promise.numericClass)},
+                                     {"rtol", tolerance.relative},
+                                     {"tolerance_of_largest", tolerance.ofLargest}}},
       {"macs_by_precision", llvm::json::Object(macsByPrecision)},
       {"folded_nodes", std::move(foldedNodes)}};
 }
@@ -260,7 +261,8 @@ llvm::Error Compilation::writeFolder() {
   if (!hash)
     return withExitCode(hash.takeError(), ExitCode::File);
   options.modelHash = *hash;
-  options.recipeHash = llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(request.recipe.text)), /*LowerCase=*/true);
+  options.recipeHash =
+      llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(request.recipe.text)), /*LowerCase=*/true);
   options.details = describe();
   if (request.golden) {
     std::vector<calibration::InputSpec> specs;

@@ -18,10 +18,10 @@ struct CompileRequest {
   CpuTarget target;
   Recipe recipe;
   Bindings bindings;
-  std::optional<Phase> until;  ///< stop there and write the IR
-  std::string dumpFolder;      ///< empty: no dumps
-  unsigned jobs = 1;           ///< threads of code generation; the result does not depend on it
-  bool golden = true;          ///< run the result once and ship input and answer
+  std::optional<Phase> until; ///< stop there and write the IR
+  std::string dumpFolder;     ///< empty: no dumps
+  unsigned jobs = 1;          ///< threads of code generation; the result does not depend on it
+  bool golden = true;         ///< run the result once and ship input and answer
 };
 
 struct PhaseTime {

@@ -69,7 +69,8 @@ static llvm::Error storeKey(Recipe &recipe, llvm::StringRef source, llvm::String
 llvm::Error setRecipeKey(Recipe &recipe, llvm::StringRef assignment) {
   auto [key, value] = assignment.split('=');
   if (key.empty() || !assignment.contains('='))
-    return makeFailure(ExitCode::Usage, "--set takes KEY=VALUE, got '" + assignment + "'", "for example --set golden.seed=7");
+    return makeFailure(ExitCode::Usage, "--set takes KEY=VALUE, got '" + assignment + "'",
+                       "for example --set golden.seed=7");
   recipe.text += (assignment + "\n").str();
   return storeKey(recipe, "--set", key.trim(), value.trim());
 }
@@ -82,7 +83,8 @@ static llvm::Error storeNode(Recipe &recipe, llvm::StringRef source, llvm::yaml:
   }
   auto *mapping = llvm::dyn_cast_or_null<llvm::yaml::MappingNode>(node);
   if (!mapping)
-    return makeFailure(ExitCode::Usage, source + ": " + (key.empty() ? "a recipe" : "'" + key + "'") + " must be a mapping of keys to values");
+    return makeFailure(ExitCode::Usage, source + ": " + (key.empty() ? "a recipe" : "'" + key + "'") +
+                                            " must be a mapping of keys to values");
   for (llvm::yaml::KeyValueNode &entry : *mapping) {
     auto *name = llvm::dyn_cast_or_null<llvm::yaml::ScalarNode>(entry.getKey());
     if (!name)
@@ -136,7 +138,8 @@ llvm::Expected<Recipe> readRecipe(llvm::StringRef nameOrPath) {
     std::vector<std::string> names;
     for (const BuiltInRecipe &builtIn : builtInRecipes())
       names.push_back(builtIn.name);
-    return makeFailure(ExitCode::Usage, "no recipe '" + nameOrPath + "'", suggestSpelling(nameOrPath, names) + ", or a .yaml file");
+    return makeFailure(ExitCode::Usage, "no recipe '" + nameOrPath + "'",
+                       suggestSpelling(nameOrPath, names) + ", or a .yaml file");
   }
   auto buffer = llvm::MemoryBuffer::getFile(nameOrPath);
   if (!buffer)

@@ -28,7 +28,8 @@ llvm::Expected<ExitCode> RecipesCommand::run(Environment &environment) {
       else if (recipe == builtIn.name)
         environment.out << builtIn.yaml;
     }
-  if (llvm::Error error = writeJson(environment, llvm::json::Object{{"schema_version", 1}, {"recipes", std::move(list)}}))
+  if (llvm::Error error =
+          writeJson(environment, llvm::json::Object{{"schema_version", 1}, {"recipes", std::move(list)}}))
     return std::move(error);
   return ExitCode::Done;
 }

@@ -62,19 +62,21 @@ static std::string shorten(int64_t count) {
   return llvm::formatv("{0:f2} {1}", value, unit).str();
 }
 
-void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const CompileResult &result, const Accuracy &accuracy) {
-  os << llvm::formatv("{0}: {1} nodes -> {2} steps with {3} kernels for {4} in {5:f1} s\n", result.name, result.nodes, result.steps,
-                      result.kernels, request.target.name, result.seconds);
-  os << llvm::formatv("  {0} multiply-adds, weights {1}B, arena {2}B\n", shorten(result.macs), shorten(result.weightsBytes),
-                      shorten(result.arenaBytes));
+void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const CompileResult &result,
+                  const Accuracy &accuracy) {
+  os << llvm::formatv("{0}: {1} nodes -> {2} steps with {3} kernels for {4} in {5:f1} s\n", result.name, result.nodes,
+                      result.steps, result.kernels, request.target.name, result.seconds);
+  os << llvm::formatv("  {0} multiply-adds, weights {1}B, arena {2}B\n", shorten(result.macs),
+                      shorten(result.weightsBytes), shorten(result.arenaBytes));
   if (accuracy.evaluation) {
     const Evaluation &measured = *accuracy.evaluation;
     if (measured.top1)
       os << llvm::formatv("  top-1 {0:f2} %, float model {1:f2} %", *measured.top1, *measured.teacherTop1);
     else
       os << llvm::formatv("  agreement with the float model {0:f2} %", *measured.agreement);
-    os << llvm::formatv("; drop {0:f2} points ({1:f2} to {2:f2} at {3:f0} % confidence, {4} samples)\n", accuracy.drop.points, accuracy.drop.low,
-                        accuracy.drop.high, 100 * accuracy.confidence, measured.samples);
+    os << llvm::formatv("; drop {0:f2} points ({1:f2} to {2:f2} at {3:f0} % confidence, {4} samples)\n",
+                        accuracy.drop.points, accuracy.drop.low, accuracy.drop.high, 100 * accuracy.confidence,
+                        measured.samples);
   }
   os << "  -> " << request.output << '\n';
 }

@@ -23,7 +23,8 @@ llvm::json::Value reportJson(const CompileRequest &request, const CompileResult 
 llvm::Error writeReports(const CompileRequest &request, const CompileResult &result, const Accuracy &accuracy);
 
 /// A few lines for people.
-void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const CompileResult &result, const Accuracy &accuracy);
+void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const CompileResult &result,
+                  const Accuracy &accuracy);
 
 } // namespace fettle::cli
 

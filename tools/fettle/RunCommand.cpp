@@ -13,15 +13,21 @@ void RunCommand::addOptions(CLI::App &app) {
   auto *input = app.add_option("--input", inputs, "one input from a .npy, .npz or .pb file (repeatable)")
                     ->type_name("NAME=FILE")
                     ->allow_extra_args(false);
-  app.add_option("--data", dataPath, "samples: a .npz file with one array per input")->type_name("FILE")->excludes(input);
+  app.add_option("--data", dataPath, "samples: a .npz file with one array per input")
+      ->type_name("FILE")
+      ->excludes(input);
   app.add_option("-o,--output", outputPath, "the outputs, as .npz; with --data they have a leading sample axis")
       ->type_name("FILE")
       ->required();
-  app.add_option("--threads", threads, "threads of the run")->type_name("N")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--threads", threads, "threads of the run")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   modelOptions.addOptions(app);
 }
 
-llvm::Expected<std::vector<HostTensor>> RunCommand::readInputs(mlir::MLIRContext &context, const Subject &subject) const {
+llvm::Expected<std::vector<HostTensor>> RunCommand::readInputs(mlir::MLIRContext &context,
+                                                               const Subject &subject) const {
   std::vector<std::string> names;
   for (const calibration::InputSpec &spec : subject.inputs())
     names.push_back(spec.name);
@@ -30,7 +36,8 @@ llvm::Expected<std::vector<HostTensor>> RunCommand::readInputs(mlir::MLIRContext
     // Names may hold '=': the longest name that fits wins, so split where the rest is a file.
     auto [name, file] = text.split('=');
     if (!text.contains('='))
-      return makeFailure(ExitCode::Usage, "--input takes NAME=FILE, got '" + text + "'", "for example --input x=photo.npy");
+      return makeFailure(ExitCode::Usage, "--input takes NAME=FILE, got '" + text + "'",
+                         "for example --input x=photo.npy");
     auto known = llvm::find(names, name);
     if (known == names.end())
       return makeFailure(ExitCode::Usage, "no input '" + name + "'", suggestSpelling(name, names));
@@ -41,7 +48,8 @@ llvm::Expected<std::vector<HostTensor>> RunCommand::readInputs(mlir::MLIRContext
     if (!tensor)
       return withExitCode(tensor.takeError(), ExitCode::File);
     if (tensor->type() != subject.inputs()[index].type)
-      return makeFailure(ExitCode::Usage, file + ": is " + calibration::describeTensorType(tensor->type()) + ", input '" + name + "' is " +
+      return makeFailure(ExitCode::Usage, file + ": is " + calibration::describeTensorType(tensor->type()) +
+                                              ", input '" + name + "' is " +
                                               calibration::describeTensorType(subject.inputs()[index].type));
     tensors[index] = std::move(*tensor);
   }
@@ -50,7 +58,8 @@ llvm::Expected<std::vector<HostTensor>> RunCommand::readInputs(mlir::MLIRContext
     if (!tensor.type())
       missing += (missing.empty() ? "'" : ", '") + name + "'";
   if (!missing.empty())
-    return makeFailure(ExitCode::Usage, "no data for input " + missing, "give --input NAME=FILE for each, or --data FILE.npz");
+    return makeFailure(ExitCode::Usage, "no data for input " + missing,
+                       "give --input NAME=FILE for each, or --data FILE.npz");
   return tensors;
 }
 
@@ -116,11 +125,12 @@ llvm::Expected<ExitCode> RunCommand::run(Environment &environment) {
 
   llvm::json::Array list;
   for (const calibration::NpzArray &output : outputs)
-    list.push_back(llvm::json::Object{{"name", output.name}, {"shape", llvm::json::Array(output.samples.front().shape())}});
+    list.push_back(
+        llvm::json::Object{{"name", output.name}, {"shape", llvm::json::Array(output.samples.front().shape())}});
   if (wantsText() && outputPath != "-")
     environment.err << count << (count == 1 ? " sample" : " samples") << " -> " << outputPath << '\n';
-  if (llvm::Error error =
-          writeJson(environment, llvm::json::Object{{"schema_version", 1}, {"samples", count}, {"outputs", std::move(list)}}))
+  if (llvm::Error error = writeJson(
+          environment, llvm::json::Object{{"schema_version", 1}, {"samples", count}, {"outputs", std::move(list)}}))
     return std::move(error);
   return ExitCode::Done;
 }

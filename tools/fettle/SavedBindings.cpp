@@ -73,7 +73,9 @@ void inheritBindings(mlir::MLIRContext &context, const llvm::json::Object &saved
           extents.push_back(extent.getAsInteger().value_or(0));
       bindings.shapes.try_emplace(name, std::move(extents));
     }
-  auto isBound = [&](llvm::StringRef name) { return bindings.constants.count(name) || bindings.constantTexts.count(name); };
+  auto isBound = [&](llvm::StringRef name) {
+    return bindings.constants.count(name) || bindings.constantTexts.count(name);
+  };
   if (const llvm::json::Object *texts = saved.getObject("constant_texts"))
     for (const auto &[name, text] : *texts)
       if (auto value = text.getAsString(); value && !isBound(name))

@@ -40,7 +40,8 @@ llvm::Expected<std::unique_ptr<Subject>> Subject::open(Environment &environment,
     const codegen::AbiType *type = codegen::findAbiType(input.dtype);
     if (!type)
       return makeFailure(ExitCode::File, path + "/manifest.json: input '" + input.name + "' has an unknown dtype");
-    subject->inputSpecs.push_back({input.name, mlir::RankedTensorType::get(input.shape, codegen::elementType(*type, &context))});
+    subject->inputSpecs.push_back(
+        {input.name, mlir::RankedTensorType::get(input.shape, codegen::elementType(*type, &context))});
   }
   return subject;
 }
@@ -63,7 +64,8 @@ llvm::Expected<std::unique_ptr<codegen::LoadedModel>> Subject::load(unsigned thr
   return model;
 }
 
-llvm::Expected<calibration::Samples> readSamples(mlir::MLIRContext &context, const Subject &subject, llvm::StringRef path) {
+llvm::Expected<calibration::Samples> readSamples(mlir::MLIRContext &context, const Subject &subject,
+                                                 llvm::StringRef path) {
   if (llvm::sys::fs::is_directory(path))
     return makeFailure(ExitCode::Usage, path + ": is a folder; data are read from .npz files");
   auto arrays = calibration::readNpz(context, path);

@@ -38,7 +38,8 @@ private:
 };
 
 /// Reads a .npz file and cuts it into samples for `subject`.
-llvm::Expected<calibration::Samples> readSamples(mlir::MLIRContext &context, const Subject &subject, llvm::StringRef path);
+llvm::Expected<calibration::Samples> readSamples(mlir::MLIRContext &context, const Subject &subject,
+                                                 llvm::StringRef path);
 
 } // namespace fettle::cli
 

@@ -49,7 +49,8 @@ TEST_F(NumpyTest, ReadsVersionsOneToThree) {
 }
 
 TEST_F(NumpyTest, ReadsFortranOrderAndBigEndian) {
-  auto tensor = parse("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }", StringRef("\0\1\0\4\0\2\0\5\0\3\0\6", 12));
+  auto tensor =
+      parse("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }", StringRef("\0\1\0\4\0\2\0\5\0\3\0\6", 12));
   ASSERT_TRUE(bool(tensor)) << llvm::toString(tensor.takeError());
   EXPECT_EQ(tensor->integers(), (std::vector<int64_t>{1, 2, 3, 4, 5, 6}));
 }
@@ -72,7 +73,8 @@ TEST_F(NumpyTest, ReadsScalarsAndEmptyArrays) {
 TEST_F(NumpyTest, RefusesWhatIsDamaged) {
   EXPECT_NE(problem(parse("{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }", "123")), "");
   EXPECT_NE(problem(parse("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", "1234")), "");
-  EXPECT_NE(problem(parse("{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296), }", "1234")), "");
+  EXPECT_NE(problem(parse("{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296), }", "1234")),
+            "");
   EXPECT_NE(problem(parse("{'descr': '<f4', 'shape': (1,), }", "1234")), "");
   EXPECT_NE(problem(parse("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "1234")), "");
   EXPECT_NE(problem(parse("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "1234")), "");
@@ -84,9 +86,9 @@ TEST_F(NumpyTest, RefusesWhatIsDamaged) {
 TEST_F(NumpyTest, NpzRoundTripOfEveryType) {
   auto ui = [&](unsigned width) { return IntegerType::get(&context, width, IntegerType::Unsigned); };
   std::vector<NpzArray> arrays;
-  for (auto [i, element] : llvm::enumerate(std::vector<Type>{b.getF16Type(), b.getF32Type(), b.getF64Type(), b.getI1Type(),
-                                                             b.getIntegerType(8), b.getIntegerType(16), b.getI32Type(),
-                                                             b.getI64Type(), ui(8), ui(16), ui(32), ui(64)}))
+  for (auto [i, element] : llvm::enumerate(
+           std::vector<Type>{b.getF16Type(), b.getF32Type(), b.getF64Type(), b.getI1Type(), b.getIntegerType(8),
+                             b.getIntegerType(16), b.getI32Type(), b.getI64Type(), ui(8), ui(16), ui(32), ui(64)}))
     arrays.push_back({"a" + std::to_string(i), {counted({2, 3}, element), counted({2, 3}, element)}, true});
   arrays.push_back({"bf16", {counted({4}, b.getBF16Type())}, false});
   ASSERT_FALSE(bool(writeNpz(path, arrays)));
@@ -112,7 +114,8 @@ TEST_F(NumpyTest, EqualArraysGiveEqualFiles) {
 }
 
 TEST_F(NumpyTest, TruncatedOrFlippedNpzNeverCrashes) {
-  std::vector<NpzArray> arrays{{"x", {counted({3, 5}, b.getF32Type())}, false}, {"y", {counted({4}, b.getI64Type())}, false}};
+  std::vector<NpzArray> arrays{{"x", {counted({3, 5}, b.getF32Type())}, false},
+                               {"y", {counted({4}, b.getI64Type())}, false}};
   ASSERT_FALSE(bool(writeNpz(path, arrays)));
   std::string whole = (*llvm::MemoryBuffer::getFile(path))->getBuffer().str();
   auto readBytes = [&](const std::string &bytes) {
@@ -133,7 +136,9 @@ TEST_F(NumpyTest, TruncatedOrFlippedNpzNeverCrashes) {
 
 class CuttingTest : public NumpyTest {
 protected:
-  InputSpec input(StringRef name, ArrayRef<int64_t> shape) { return {name.str(), RankedTensorType::get(shape, b.getF32Type())}; }
+  InputSpec input(StringRef name, ArrayRef<int64_t> shape) {
+    return {name.str(), RankedTensorType::get(shape, b.getF32Type())};
+  }
   NamedTensor array(StringRef name, ArrayRef<int64_t> shape) { return {name.str(), counted(shape, b.getF32Type())}; }
 };
 
@@ -160,7 +165,8 @@ TEST_F(CuttingTest, LabelsCountRows) {
 }
 
 TEST_F(CuttingTest, NamesAllMistakes) {
-  auto samples = Samples::cut({input("x", {2, 3}), input("y", {1}), input("z", {4})}, {array("x", {5, 3}), array("z", {3, 3})});
+  auto samples =
+      Samples::cut({input("x", {2, 3}), input("y", {1}), input("z", {4})}, {array("x", {5, 3}), array("z", {3, 3})});
   std::string text = llvm::toString(samples.takeError());
   for (const char *name : {"'x'", "'y'", "'z'"})
     EXPECT_NE(text.find(name), std::string::npos) << text;
