@@ -3,7 +3,8 @@
 // ONNX packs the directions of a layer into one tensor per operand; nn has one
 // op per direction. Each operand is cut along its axis of directions, and the
 // results are put together again: Y [t, dirs, n, h], Y_h and Y_c [dirs, n, h]
-// (batch first with layout = 1).
+// (batch first with layout = 1). Layers of f16 and bf16 are computed in f32, as
+// runtimes do: their state would lose a little at every step otherwise.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,6 +33,7 @@ public:
 
 private:
   Value ofDirection(Value packed, int64_t index, int64_t axis);
+  Value widened(Value input);
   ArrayAttr activations(int64_t direction);
 
   NodeImporter &node;
@@ -51,7 +53,11 @@ Value RecurrentImporter::ofDirection(Value packed, int64_t index, int64_t axis) 
   Value part = node.sliceAxis(packed, axis, index, 1);
   std::vector<int64_t> shape = shapeOf(packed).vec();
   shape.erase(shape.begin() + axis);
-  return node.reshape(part, shape);
+  return widened(node.reshape(part, shape));
+}
+
+Value RecurrentImporter::widened(Value input) {
+  return elementOf(input).isF16() || elementOf(input).isBF16() ? node.cast(input, node.f32()) : input;
 }
 
 ArrayAttr RecurrentImporter::activations(int64_t direction) {
@@ -75,6 +81,10 @@ void RecurrentImporter::run(Build build) {
   Value x = node.input(0), lengths = node.optionalInput(4);
   if (rankOf(x) != 3)
     return node.fail("needs a sequence of rank 3, not " + formatShape(shapeOf(x)));
+  Type element = elementOf(x);
+  if (element.isF64())
+    return node.fail("is not supported in double precision", "convert the model to float32");
+  x = widened(x);
   if (batchFirst)
     x = node.transpose(x, {1, 0, 2});
   if (lengths)
@@ -107,7 +117,7 @@ void RecurrentImporter::run(Build build) {
     Value joined = node.concat(parts, axis);
     if (batchFirst)
       joined = output == 0 ? node.transpose(joined, {2, 0, 1, 3}) : node.transpose(joined, {1, 0, 2});
-    node.setOutput(output, joined);
+    node.setOutput(output, element == elementOf(joined) ? joined : node.cast(joined, element));
   }
 }
 
@@ -134,7 +144,7 @@ static void importRnn(NodeImporter &node) {
 }
 
 ArrayRef<OperatorEntry> recurrentOperators() {
-  static const char *note = "activations without parameters";
+  static const char *note = "activations without parameters, no double";
   static const OperatorEntry table[] = {
       {"", "GRU", 7, newestOpset, importGru, note},
       {"", "LSTM", 7, newestOpset, importLstm, note},

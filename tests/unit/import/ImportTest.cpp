@@ -1,5 +1,6 @@
 //===- ImportTest.cpp - what importing accepts, refuses and says ----------===//
 
+#include "ir/nn/Nn.h"
 #include "ir/reference/Evaluate.h"
 #include "tests/unit/import/ModelBuilder.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -212,6 +213,22 @@ TEST_F(ImportTest, FunctionsAreInlinedAndRecursionIsRefused) {
   ImportResult result = import(graph, {}, {function("Twice", itself)});
   ASSERT_EQ(result.problems.size(), 1u);
   EXPECT_TRUE(mentions(result.problems[0].reason, "nest deeper")) << result.problems[0].reason;
+}
+
+TEST_F(ImportTest, HalfPrecisionLayersAreComputedInSingle) {
+  auto layer = [](DataType type) {
+    GraphSpec graph = GraphSpec().input("x", {3, 1, 2}, type).input("w", {1, 4, 2}, type).input("r", {1, 4, 1}, type);
+    graph.output("y").node(
+        {"LSTM", {"x", "w", "r"}, {"y"}, "layer", "", {integerAttribute("hidden_size", 1)}});
+    return graph;
+  };
+  ImportResult half = import(layer(DataType::Float16));
+  ASSERT_TRUE(half.module) << texts(half).front();
+  EXPECT_TRUE(mlir::cast<mlir::RankedTensorType>(mainOf(half).getResultTypes()[0]).getElementType().isF16());
+  mainOf(half).walk([](nn::LstmOp lstm) { EXPECT_TRUE(lstm.getX().getType().getElementType().isF32()); });
+  ImportResult wide = import(layer(DataType::Double));
+  ASSERT_EQ(wide.problems.size(), 1u);
+  EXPECT_TRUE(mentions(wide.problems[0].reason, "double precision")) << wide.problems[0].reason;
 }
 
 TEST_F(ImportTest, SupportTableIsSound) {
