@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tests/unit/codegen/AnyBuilder.h"
 #include "tests/unit/codegen/RandomKernel.h"
 #include "tests/unit/codegen/RunKernel.h"
 #include <gtest/gtest.h>
@@ -13,15 +14,6 @@
 using namespace mlir;
 using namespace fettle;
 using namespace fettle::test;
-
-/// The builders in the order in which the compiler asks them.
-static FailureOr<codegen::LoweredKernel> buildAny(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
-  for (KernelBuilder builder : {codegen::buildDepthwise, codegen::buildContraction, codegen::buildAttention,
-                                codegen::buildRows, codegen::buildRecurrent, codegen::buildSequential})
-    if (FailureOr<codegen::LoweredKernel> lowered = builder(kernel, target, b); succeeded(lowered))
-      return lowered;
-  return codegen::buildLoops(kernel, target, b);
-}
 
 static void check(const RandomKernel &kernel, unsigned seed, KernelBuilder builder) {
   SCOPED_TRACE("seed " + std::to_string(seed));
