@@ -39,7 +39,7 @@ public:
   /// Runs every tile, the last one first, each in its own call.
   std::vector<HostTensor> run(llvm::ArrayRef<HostTensor> operands);
   std::vector<HostTensor> reference(llvm::ArrayRef<HostTensor> operands);
-  /// Seconds of one call over all tiles: the best of as many as fit `budgetSeconds`.
+  /// Processor seconds of one call over all tiles: the best of as many as fit `budgetSeconds`.
   double measure(llvm::ArrayRef<HostTensor> operands, double budgetSeconds = 0.3);
 
 private:
