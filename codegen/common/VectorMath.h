@@ -20,6 +20,8 @@ namespace fettle::codegen {
 
 /// 2 | 2. Results below 1.7e-38 (2.3e-308 in f64) are flushed to 0.
 mlir::Value emitExp(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
+/// 2^x for x < 127, f32 only: 3. Exactly 1 at 0; from -127 downward (-inf too) 0. Half the work of emitExp.
+mlir::Value emitExp2(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 /// exp(x) - 1 without cancellation: 3 | 3.
 mlir::Value emitExpMinusOne(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 /// 2 | 2, denormals included. log(0) = -inf, of negatives NaN.

@@ -54,6 +54,17 @@ Value emitExp(ImplicitLocOpBuilder &b, Value x) {
   return e.halfPower * mulAdd(e.tail, 2.0, 2.0);
 }
 
+Value emitExp2(ImplicitLocOpBuilder &b, Value value) {
+  Lanes x = atLeast({b, value}, -127.0);
+  constexpr double rounder = 12582912.0 + 127.0; // carries the bias of the exponent field; -127 gives the float 0
+  Lanes shifted = x + rounder;
+  Lanes power = (shifted.asBits() << 23).asFloat();
+  // Minimax in relative error on [-1/2, 1/2] (Remez), the constant set to 1.
+  Lanes p = polynomial(x - (shifted - rounder), {1.0, 6.931469440e-1, 2.402212024e-1, 5.550713092e-2, 9.675540961e-3,
+                                                 1.327647245e-3});
+  return p * power;
+}
+
 // 2h (1 + t) - 1 = 2h t + (2h - 1): nothing cancels near 0, where h is 1/2.
 Value emitExpMinusOne(ImplicitLocOpBuilder &b, Value x) {
   SplitExp e = splitExp({b, x});

@@ -11,6 +11,7 @@
 //       O = O * alpha + p V                  register tiles, lanes along e
 //   result = O / row sum
 //
+// Scores are kept in units of ln 2, so that a power of two gives the exponential.
 // Copies make both products the same dense register tile, whatever the strides
 // of Q, K and V (usually slices of one packed projection, see StridedView.h), and cost
 // one shuffle per element against one multiply-add per element and query row.
@@ -31,6 +32,8 @@
 using namespace mlir;
 
 namespace fettle::codegen {
+
+static constexpr double log2OfE = 1.4426950408889634;
 
 namespace {
 
@@ -77,6 +80,7 @@ private:
     ElementPosition position{SmallVector<Value>(coordinates), 3, lanes(), active};
     return expression.emit(b(), position, [&](BlockArgument argument) { return frame->flat(argument); });
   }
+  bool hasCap() { return op.getSoftcap().convertToDouble() > 0; }
   ImplicitLocOpBuilder &b() { return frame->b; }
   int64_t lanes() const { return shape.lanes; }
   VectorType vectorType() { return VectorType::get(lanes(), b().getF32Type()); }
@@ -267,7 +271,7 @@ void AttentionEmitter::packValues(Value firstKey, int64_t keys) {
 }
 
 void AttentionEmitter::packQueries(Value firstRow) {
-  Value scale = splat(op.getScale().convertToDouble());
+  Value scale = splat(op.getScale().convertToDouble() * (hasCap() ? 1 : log2OfE));
   emitFor(b(), 0, shape.rowBlock, 1, [&](Value row) {
     Value from = queryRow(addIndex(b(), firstRow, row));
     forVectors(shape.depth, [&](Value depth, int64_t active) {
@@ -318,10 +322,14 @@ Value AttentionEmitter::foldRow(int64_t keys, Value initial, llvm::function_ref<
 
 Value AttentionEmitter::finishScore(Value score, Value queryRow, Value key, int64_t active) {
   Value lowest = splat(-std::numeric_limits<float>::infinity());
-  if (double cap = op.getSoftcap().convertToDouble(); cap > 0)
-    score = arith::MulFOp::create(b(), emitTanh(b(), arith::DivFOp::create(b(), score, splat(cap))), splat(cap));
+  if (hasCap()) {
+    double cap = op.getSoftcap().convertToDouble();
+    Value bounded = emitTanh(b(), arith::DivFOp::create(b(), score, splat(cap)));
+    score = arith::MulFOp::create(b(), bounded, splat(cap * log2OfE));
+  }
   if (mask)
-    score = arith::AddFOp::create(b(), score, read(*mask, {batch, head, queryRow, key}, active));
+    score =
+        emitMultiplyAdd(b(), target.hasFma, read(*mask, {batch, head, queryRow, key}, active), splat(log2OfE), score);
   if (op.getCausal()) { // key <= row + keys - queries
     Type i32 = b().getI32Type();
     auto lanesOfI32 = VectorType::get(lanes(), i32);
@@ -361,7 +369,7 @@ void AttentionEmitter::emitRowExponentials(Value row, int64_t keys) {
       keys, splat(0),
       [&](Value column, int64_t, Value carried) {
         Value at = addIndex(b(), rowBase, column);
-        Value p = emitExp(b(), arith::SubFOp::create(b(), load(scores, at), shift));
+        Value p = emitExp2(b(), arith::SubFOp::create(b(), load(scores, at), shift));
         store(p, scores, at);
         return add(carried, p);
       },
@@ -388,7 +396,7 @@ void AttentionEmitter::emitSoftmax(Value firstRow, Value firstKey, int64_t keys)
                                           splat(0), best);
     store(shift, shifts, row);
     if (runningMax)
-      store(emitExp(b(), arith::SubFOp::create(b(), before, shift)), alpha, row);
+      store(emitExp2(b(), arith::SubFOp::create(b(), before, shift)), alpha, row);
   });
   emitFor(b(), 0, shape.rowBlock, 1, [&](Value row) { emitRowExponentials(row, keys); });
   forVectors(shape.rowBlock, [&](Value row, int64_t active) {

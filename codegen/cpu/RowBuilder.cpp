@@ -21,6 +21,7 @@ namespace fettle::codegen {
 
 /// Scratch of one unit, in bytes; longer rows are computed again.
 static constexpr int64_t maxScratchBytes = 64 * 1024;
+static constexpr double log2OfE = 1.4426950408889634;
 /// Elements of one tile.
 static constexpr int64_t tileElements = 32 * 1024;
 
@@ -288,7 +289,8 @@ void RowEmitter::emitSoftmax(nn::SoftmaxOp op) {
   if (keep && !scratch)
     scratch = frame->scratch(compute, space->bufferElements());
   auto shiftedExp = [&](const Spot &spot) {
-    return emitExp(b(), sub(read(source, spot.position), statistic(best, spot)));
+    Value x = sub(read(source, spot.position), statistic(best, spot));
+    return compute.isF32() ? emitExp2(b(), mul(x, splat(log2OfE))) : emitExp(b(), x);
   };
   CarriedValues sum = combine(space->fold(b(), splat(0),
                                           [&](const Spot &spot, Value sum) {

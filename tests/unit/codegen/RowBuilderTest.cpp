@@ -2,6 +2,7 @@
 
 #include "tests/unit/codegen/RunKernel.h"
 #include "gtest/gtest.h"
+#include <cmath>
 
 using namespace fettle;
 using namespace fettle::test;
@@ -20,6 +21,27 @@ TEST(RowBuilder, SoftmaxAlongRows) {
   for (const char *shape : {"1x1", "3x5", "7x16", "2x3x17", "4x64", "5x65", "2x100", "1x1000", "3x197", "2x20000"})
     expectMatchesReference(softmax(shape, std::string(shape).find('x') == std::string(shape).rfind('x') ? 1 : 2),
                            codegen::buildRows);
+}
+
+TEST(RowBuilder, SoftmaxIsAccurate) {
+  MatchOptions options;
+  options.low = -30;
+  options.high = 30;
+  options.relative = 1e-5;
+  options.absolute = 0;
+  expectMatchesReference(softmax("3x500", 1), codegen::buildRows, options);
+}
+
+TEST(RowBuilder, SoftmaxOfSpecialValues) {
+  KernelRun kernel(softmax("4x20", 1), codegen::buildRows);
+  ASSERT_TRUE(kernel.built());
+  HostTensor x = randomTensor(kernel.inputTypes()[0], 1);
+  x.setDouble(3, std::nan(""));
+  x.setDouble(20 + 5, INFINITY);
+  x.setDouble(40 + 5, -INFINITY);
+  for (int i = 60; i < 80; ++i)
+    x.setDouble(i, -INFINITY);
+  expectClose(kernel.run(x)[0], kernel.reference(x)[0], {});
 }
 
 TEST(RowBuilder, SoftmaxAcrossRows) {
