@@ -231,6 +231,20 @@ TEST_F(ImportTest, HalfPrecisionLayersAreComputedInSingle) {
   EXPECT_TRUE(mentions(wide.problems[0].reason, "double precision")) << wide.problems[0].reason;
 }
 
+TEST_F(ImportTest, SequencesInsideAModelAreLookedThrough) {
+  GraphSpec graph = GraphSpec().input("x", {6, 2}).output("y");
+  graph.initializer(tensor("one", DataType::Int64, {}).text(9, std::string("\1\0\0\0\0\0\0\0", 8)));
+  graph.integers("sizes", {4, 2}).node({"SplitToSequence", {"x", "sizes"}, {"s"}});
+  graph.node({"SequenceAt", {"s", "one"}, {"last"}}).node({"Relu", {"last"}, {"y"}});
+  ImportResult result = import(graph);
+  ASSERT_TRUE(result.module) << texts(result).front();
+  EXPECT_EQ(llvm::cast<mlir::RankedTensorType>(mainOf(result).getResultTypes()[0]).getShape(), llvm::ArrayRef<int64_t>({2, 2}));
+  result.module->walk([](mlir::Operation *op) { EXPECT_FALSE(llvm::isa<mlir::UnrealizedConversionCastOp>(op)); });
+  ImportResult leaking = import(graph.output("s"));
+  ASSERT_EQ(leaking.problems.size(), 1u);
+  EXPECT_TRUE(mentions(leaking.problems[0].reason, "is a sequence"));
+}
+
 TEST_F(ImportTest, SupportTableIsSound) {
   std::vector<SupportedOperator> table = supportedOperators();
   EXPECT_GT(table.size(), 200u);
