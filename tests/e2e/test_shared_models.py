@@ -18,10 +18,20 @@ REFUSED = {"candy-style-legacy-ops": ["Affine", "Crop", "ImageScaler"]}
 # (rtol, atol). Vectors were made by another evaluator: float to 1e-3; 8-bit networks within one step of their
 # output; half precision by its own spacing.
 TOLERANCES = {"int8": (1e-2, 1.0 / 64), "fp16": (2e-2, 2e-3), "float": (1e-3, 1e-3)}
+# A value that lies between two steps may be rounded either way in every layer, and the layers after it differ: on
+# this one ONNX Runtime is 6 of 256 steps away from the vectors.
+SPECIAL_TOLERANCES = {"mobilenetv2-1.0-224/model_int8_qdq.onnx": (1e-2, 10.0 / 256)}
+# Outputs that differ from those of the file for which the vectors were made: these boxes are not decoded.
+NOT_COMPARED = {"ultraface-rfb320/model_simplified.onnx": {"boxes"}}
+
+
+def key(model):
+    return "/".join(model.split(os.sep)[-2:])
 
 
 def tolerance(model):
-    return TOLERANCES["int8" if "int8" in model else "fp16" if "fp16" in model else "float"]
+    kind = "int8" if "int8" in model else "fp16" if "fp16" in model else "float"
+    return SPECIAL_TOLERANCES.get(key(model), TOLERANCES[kind])
 
 
 def vectors_of(model):
@@ -71,6 +81,8 @@ def check(model, scratch):
         return [f"{model}: run: exit status {done.returncode}\n{done.stderr}"]
     results, problems = tensors.read_npz(result_file), []
     for i, name in enumerate(outputs):
+        if name in NOT_COMPARED.get(key(model), ()):
+            continue
         expected = tensors.read_pb(os.path.join(vectors, f"output_{i}.pb"))
         difference = tensors.differences(results[name], expected, *tolerance(model))
         if difference:
