@@ -69,15 +69,21 @@ static LogicalResult checkFoldable(Operation *op, int64_t growth) {
   if (!isa_and_nonnull<NnDialect>(op->getDialect()) || isa<ConstantOp, KernelOp, YieldOp>(op))
     return failure();
   int64_t read = 0, written = 0;
+  bool repeats = true; // more elements come out than the largest operand has
+  int64_t resultElements = 0;
+  for (Value result : op->getResults())
+    resultElements = std::max(resultElements, cast<RankedTensorType>(result.getType()).getNumElements());
   for (Value operand : op->getOperands()) {
     auto constant = operand.getDefiningOp<ConstantOp>();
     if (!constant || (constant.getValue().isSplat() && sizeBytes(operand) > maxSplatBytes))
       return failure();
     read += sizeBytes(operand);
+    repeats &= cast<RankedTensorType>(operand.getType()).getNumElements() < resultElements;
   }
   for (Value result : op->getResults())
     written += sizeBytes(result);
-  if (written > read + growth)
+  // Wider elements (dequantized weights) are wanted; it is repetition that would not end.
+  if (repeats && written > read + growth)
     return failure();
   auto facts = dyn_cast<NnOpInterface>(op);
   return success(!facts || facts.getMacs() <= maxMacs);

@@ -7,8 +7,8 @@ include "mlir/Pass/PassBase.td"
 def FoldConstantsPass : Pass<"fold-constants", "::mlir::func::FuncOp"> {
   let summary = "computes what depends on constants only";
   let description = [{
-    Through the reference interpreter, so that it rounds as the oracle does. A result that is not a splat
-    may exceed its operands by `growth` bytes at most: a broadcast weight stays small.
+    Through the reference interpreter, so that it rounds as the oracle does. A result that is not a splat and has more
+    elements than each operand may exceed them by `growth` bytes at most: a broadcast weight stays small.
 
     ```mlir
     // before

@@ -1,4 +1,5 @@
 // RUN: fettle-opt %s --fold-constants | FileCheck %s
+// RUN: fettle-opt %s --fold-constants=growth=0 | FileCheck %s --check-prefix=NOGROWTH
 
 // CHECK-LABEL: func.func @chain
 // CHECK-NEXT: %[[C:.*]] = nn.constant dense<{{\[\[}}2.000000e+00], [4.000000e+00]]> : tensor<2x1xf32>
@@ -23,4 +24,16 @@ func.func @growth(%x: tensor<1000x1000xf32>) -> (tensor<1000x1000xf32>, tensor<1
   %1 = nn.tile %w {repeats = array<i64: 250, 1>} : (tensor<4x1xf32>) -> tensor<1000x1xf32>
   %2 = nn.broadcast %1 : (tensor<1000x1xf32>) -> tensor<1000x1000xf32>
   return %0, %2 : tensor<1000x1000xf32>, tensor<1000x1000xf32>
+}
+
+// Weights become wider, whatever their size.
+// CHECK-LABEL: func.func @weights
+// NOGROWTH-LABEL: func.func @weights
+// NOGROWTH-NEXT: nn.constant dense<{{.*}}> : tensor<2xf64>
+// CHECK-NEXT: nn.constant dense<{{.*}}> : tensor<2xf64>
+// CHECK-NEXT: return
+func.func @weights() -> tensor<2xf64> {
+  %w = nn.constant dense<[1, 2]> : tensor<2xi8>
+  %0 = nn.cast %w : (tensor<2xi8>) -> tensor<2xf64>
+  return %0 : tensor<2xf64>
 }
