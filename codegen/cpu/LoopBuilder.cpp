@@ -196,6 +196,10 @@ private:
         done = extent / planned.square * planned.square;
         isInSquare = true;
         writeRange(depth, lower, upper, 0, done, planned.square, inside);
+        if (done < extent && isWhole(depth)) {
+          writeLast(depth, planned.square, inside);
+          done = extent;
+        }
         isInSquare = false;
       }
       writeRange(depth, lower, upper, done, extent, 1, inside);
@@ -204,6 +208,8 @@ private:
     if (isInSquare) {
       done = extent / planned.square * planned.square;
       writeRange(depth, lower, upper, 0, done, planned.square, [&] { emitSquare(); });
+      if (done < extent && isWhole(depth))
+        return writeLast(depth, planned.square, [&] { emitSquare(); });
       writeRange(depth, lower, upper, done, extent, 1, [&] {
         Value start = variables[planned.squareLoop];
         emitFor(b, constant(0), constant(planned.square), 1, [&](Value i) {
@@ -214,7 +220,16 @@ private:
       });
       return;
     }
-    // Vectors as far as they go, then ever shorter ones, then scalars.
+    if (planned.lanes && isWhole(depth)) {
+      done = extent / planned.lanes * planned.lanes;
+      writeRange(depth, lower, upper, 0, done, planned.lanes, [&] { emitBody(planned.lanes); });
+      if (done < extent) {
+        int64_t lanes = std::max<int64_t>(4, llvm::PowerOf2Ceil(extent - done));
+        writeLast(depth, lanes, [&] { emitBody(lanes); });
+      }
+      return;
+    }
+    // A chunk may end anywhere: vectors as far as they go, then ever shorter ones, then scalars.
     for (int64_t lanes = planned.lanes; lanes >= 4; lanes /= 2) {
       int64_t end = done + (extent - done) / lanes * lanes;
       writeRange(depth, lower, upper, done, end, lanes, [&] { emitBody(lanes); });
@@ -223,13 +238,21 @@ private:
     writeRange(depth, lower, upper, done, extent, 1, inside);
   }
 
+  /// True unless tiles take only a part of this loop each.
+  bool isWhole(unsigned depth) const { return depth != planned.chunkedLoop || planned.chunks == 1; }
+
+  /// The last `step` positions of a whole loop, some of which were written before: they get the same values again.
+  void writeLast(unsigned depth, int64_t step, llvm::function_ref<void()> body) {
+    variables[depth] = constant(loops[depth].extent - step);
+    body();
+  }
+
   /// The part of [lower, upper) that lies in [begin, end), in steps of `step`.
   void writeRange(unsigned depth, Value lower, Value upper, int64_t begin, int64_t end, int64_t step, llvm::function_ref<void()> body) {
     if (begin == end)
       return;
-    bool isWhole = depth != planned.chunkedLoop || planned.chunks == 1;
-    Value from = isWhole ? constant(begin) : Value(arith::MaxUIOp::create(b, lower, constant(begin)));
-    Value to = isWhole ? constant(end) : Value(arith::MinUIOp::create(b, upper, constant(end)));
+    Value from = isWhole(depth) ? constant(begin) : Value(arith::MaxUIOp::create(b, lower, constant(begin)));
+    Value to = isWhole(depth) ? constant(end) : Value(arith::MinUIOp::create(b, upper, constant(end)));
     emitFor(b, from, to, step, [&](Value variable) {
       variables[depth] = variable;
       body();
