@@ -11,11 +11,10 @@
 //       O = O * alpha + p V                  register tiles, lanes along e
 //   result = O / row sum
 //
-// Scores are kept in units of ln 2, so that a power of two gives the exponential.
-// Copies make both products the same dense register tile, whatever the strides
-// of Q, K and V (usually slices of one packed projection, see StridedView.h), and cost
-// one shuffle per element against one multiply-add per element and query row.
-// With several blocks of keys the maximum grows as blocks come; what was summed
+// One to three query rows (a decoder's step) read K and V where they lie. Scores are kept in units of ln 2, so that a
+// power of two gives the exponential. Copies make both products the same dense register tile, whatever the strides of
+// Q, K and V (usually slices of one packed projection, see StridedView.h), and cost one shuffle per element against one
+// multiply-add per element and query row. With several blocks of keys the maximum grows as blocks come; what was summed
 // so far is scaled by alpha = exp(old maximum - new maximum) (online softmax,
 // Milakov and Gimelshein, arXiv:1805.02867). Rows beyond the last are copies of it, written to its place.
 //
@@ -53,6 +52,9 @@ private:
   void emitScores(int64_t keys);
   void emitSoftmax(Value firstRow, Value firstKey, int64_t keys);
   void emitWeightedValues(Value firstRow, int64_t keys);
+  /// The same products without copies, for the few rows of a direct shape.
+  void emitScoresDirectly(Value firstKey, int64_t keys);
+  void emitWeightedValuesDirectly(Value firstKey, int64_t keys);
   void emitResult(const ElementPosition &position, Value value);
 
   void emitRowMaximum(Value row, Value firstRow, Value firstKey, int64_t keys);
@@ -160,8 +162,11 @@ LoweredKernel AttentionEmitter::emit(OpBuilder &moduleBuilder) {
   Type f32 = b().getF32Type();
   int64_t rows = llvm::alignTo(shape.rowBlock, lanes());
   queries = frame->scratch(f32, shape.rowBlock * shape.depth);
-  keysTransposed = frame->scratch(f32, shape.depth * llvm::alignTo(shape.keyBlock, shape.scoreTile.vectors * lanes()));
-  values = frame->scratch(f32, shape.keyBlock * llvm::alignTo(shape.width, shape.resultTile.vectors * lanes()));
+  if (!shape.isDirect) {
+    keysTransposed =
+        frame->scratch(f32, shape.depth * llvm::alignTo(shape.keyBlock, shape.scoreTile.vectors * lanes()));
+    values = frame->scratch(f32, shape.keyBlock * llvm::alignTo(shape.width, shape.resultTile.vectors * lanes()));
+  }
   scores = frame->scratch(f32, shape.rowBlock * shape.keyBlock);
   for (Value *perRow : {&shifts, &sums, &alpha})
     *perRow = frame->scratch(f32, rows);
@@ -223,6 +228,13 @@ void AttentionEmitter::ifSeen(Value firstRow, int64_t rows, Value firstKey, llvm
 }
 
 void AttentionEmitter::emitKeyBlock(Value firstKey, int64_t keys) {
+  if (shape.isDirect) {
+    Value firstRow = indexConstant(b(), 0);
+    packQueries(firstRow);
+    emitScoresDirectly(firstKey, keys);
+    emitSoftmax(firstRow, firstKey, keys);
+    return emitWeightedValuesDirectly(firstKey, keys);
+  }
   ifSeen(indexConstant(b(), 0), shape.chunkRows, firstKey, [&] {
     packKeys(firstKey, keys);
     packValues(firstKey, keys);
@@ -234,6 +246,82 @@ void AttentionEmitter::emitKeyBlock(Value firstKey, int64_t keys) {
         emitWeightedValues(firstRow, keys);
       });
     });
+  });
+}
+
+// One product of lanes for as many keys as there are lanes, summed together at the end.
+void AttentionEmitter::emitScoresDirectly(Value firstKey, int64_t keys) {
+  forVectors(keys, [&](Value first, int64_t rows) {
+    emitFor(b(), 0, shape.rowBlock, 1, [&](Value row) {
+      auto addProducts = [&](Value depth, int64_t active, ValueRange carried) {
+        Value at = addIndex(b(), mulIndex(b(), row, shape.depth), depth);
+        Value q = active == lanes()
+                      ? load(queries, at)
+                      : Value(vector::MaskedLoadOp::create(b(), vectorType(), queries, at, laneMask(active), splat(0)));
+        CarriedValues next(carried);
+        for (int64_t i = 0; i < rows; ++i) {
+          Value k = read(key, {batch, keyHead, addIndex(b(), addIndex(b(), firstKey, first), i), depth}, active);
+          next[i] = emitMultiplyAdd(b(), target.hasFma, k, q, next[i]);
+        }
+        return next;
+      };
+      int64_t whole = shape.depth / lanes() * lanes();
+      CarriedValues sums =
+          emitFor(b(), 0, whole, lanes(), CarriedValues(lanes(), splat(0)),
+                  [&](Value depth, ValueRange carried) { return addProducts(depth, lanes(), carried); });
+      if (whole < shape.depth)
+        sums = addProducts(indexConstant(b(), whole), shape.depth - whole, sums);
+      store(emitSumsOfRows(b(), sums), scores, addIndex(b(), mulIndex(b(), row, shape.keyBlock), first));
+    });
+  });
+}
+
+// Eight sums at a time hide the latency of a multiply-add: a few columns for several keys.
+void AttentionEmitter::emitWeightedValuesDirectly(Value firstKey, int64_t keys) {
+  constexpr int64_t widestGroup = 4, sumsAtOnce = 8;
+  auto emitGroup = [&](Value row, int64_t firstColumn, int64_t vectors) {
+    int64_t parts = sumsAtOnce / vectors;
+    auto columnOf = [&](int64_t vector) { return firstColumn + vector * lanes(); };
+    auto activeOf = [&](int64_t vector) { return std::min(lanes(), shape.width - columnOf(vector)); };
+    auto addKey = [&](Value keyInBlock, int64_t part, CarriedValues &sums) {
+      Value p = broadcast(loadScalar(scores, addIndex(b(), mulIndex(b(), row, shape.keyBlock), keyInBlock)));
+      for (int64_t vector = 0; vector < vectors; ++vector) {
+        Value &sum = sums[part * vectors + vector];
+        Value v =
+            read(value, {batch, keyHead, addIndex(b(), firstKey, keyInBlock), indexConstant(b(), columnOf(vector))},
+                 activeOf(vector));
+        sum = emitMultiplyAdd(b(), target.hasFma, p, v, sum);
+      }
+    };
+    int64_t whole = keys / parts * parts;
+    CarriedValues sums =
+        emitFor(b(), 0, whole, parts, CarriedValues(parts * vectors, splat(0)), [&](Value first, ValueRange carried) {
+          CarriedValues next(carried);
+          for (int64_t part = 0; part < parts; ++part)
+            addKey(addIndex(b(), first, part), part, next);
+          return next;
+        });
+    for (int64_t rest = 0; whole + rest < keys; ++rest)
+      addKey(indexConstant(b(), whole + rest), rest, sums);
+    Value factor = broadcast(loadScalar(alpha, row));
+    for (int64_t vector = 0; vector < vectors; ++vector) {
+      Value sum = sums[vector];
+      for (int64_t part = 1; part < parts; ++part)
+        sum = arith::AddFOp::create(b(), sum, sums[part * vectors + vector]);
+      Value column = indexConstant(b(), columnOf(vector));
+      if (accumulated) {
+        Value place = addIndex(b(), mulIndex(b(), row, shape.paddedWidth()), column);
+        store(emitMultiplyAdd(b(), target.hasFma, load(accumulated, place), factor, sum), accumulated, place);
+      } else {
+        emitResult({{batch, head, queryRow(row), column}, 3, lanes(), activeOf(vector)},
+                   arith::MulFOp::create(b(), sum, factor));
+      }
+    }
+  };
+  emitFor(b(), 0, shape.rowBlock, 1, [&](Value row) {
+    int64_t vectors = llvm::divideCeil(shape.width, lanes());
+    for (int64_t first = 0; first < vectors; first += widestGroup)
+      emitGroup(row, first * lanes(), std::min(widestGroup, vectors - first));
   });
 }
 

@@ -11,6 +11,9 @@ static constexpr int64_t wantedTiles = 8;
 /// Fewest query rows worth another copy of K and V.
 static constexpr int64_t leastChunkRows = 64;
 
+/// Query rows up to which a transposed copy of K costs more than it saves.
+static constexpr int64_t mostDirectRows = 3;
+
 /// Cycles of both products for `rows` query rows at a time over all rows: half a
 /// cycle per multiply-add of a register tile, remainders of a tile as they come.
 static double productCycles(const AttentionShape &shape, int64_t rows, int64_t queries, const CpuTarget &target) {
@@ -42,6 +45,13 @@ AttentionShape AttentionShape::choose(llvm::ArrayRef<int64_t> query, llvm::Array
   shape.width = value[3];
   shape.lanes = target.vectorBytes / 4;
 
+  shape.isDirect = shape.queries <= mostDirectRows;
+  if (shape.isDirect) {
+    shape.rowBlock = shape.chunkRows = shape.queries;
+    int64_t room = scratchBytes / 2 / (4 * shape.queries) / shape.lanes * shape.lanes;
+    shape.keyBlock = std::min<int64_t>(room, llvm::alignTo(shape.keys, shape.lanes));
+    return shape;
+  }
   constexpr int64_t usualRows = 16;
   int64_t bytesPerKey = 4 * (shape.depth + shape.paddedWidth() + usualRows);
   int64_t paddedKeys = llvm::alignTo(shape.keys, shape.lanes);
@@ -52,13 +62,13 @@ AttentionShape AttentionShape::choose(llvm::ArrayRef<int64_t> query, llvm::Array
     shape.keyBlock = std::max(shape.lanes, scratchBytes * 2 / 3 / bytesPerKey / shape.lanes * shape.lanes);
   shape.keyBlock = std::min(shape.keyBlock, paddedKeys);
 
-  int64_t rowsPerTile = shape.queries;
+  // Chunks of equal size: a short last one would be filled up with copies of its last row.
+  int64_t chunks = 1, heads = std::max<int64_t>(1, shape.batches * shape.heads);
   if (severalBlocks)
-    rowsPerTile = std::min(rowsPerTile, std::max<int64_t>(usualRows, scratchBytes / 3 / (4 * shape.paddedWidth())));
-  int64_t heads = std::max<int64_t>(1, shape.batches * shape.heads);
-  if (heads < wantedTiles)
-    rowsPerTile =
-        std::min(rowsPerTile, std::max<int64_t>(leastChunkRows, llvm::divideCeil(shape.queries * heads, wantedTiles)));
+    chunks =
+        llvm::divideCeil(shape.queries, std::max<int64_t>(usualRows, scratchBytes / 3 / (4 * shape.paddedWidth())));
+  chunks = std::max(chunks, std::min(shape.queries / leastChunkRows, int64_t(llvm::divideCeil(wantedTiles, heads))));
+  int64_t rowsPerTile = llvm::divideCeil(shape.queries, chunks);
 
   shape.rowBlock = std::min<int64_t>(usualRows, rowsPerTile);
   double best = 1e300;

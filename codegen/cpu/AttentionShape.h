@@ -15,7 +15,8 @@ struct AttentionShape {
   int64_t rowBlock;                                              ///< query rows whose scores exist at a time
   int64_t keyBlock;                                              ///< keys copied at a time, a multiple of `lanes`
   int64_t chunkRows;                                             ///< query rows of one tile, a multiple of `rowBlock`
-  TileShape scoreTile, resultTile;                               ///< register tiles of Q K^T and P V
+  bool isDirect;                   ///< too few query rows to copy K and V for: both are read where they lie
+  TileShape scoreTile, resultTile; ///< register tiles of Q K^T and P V
 
   /// e in whole vectors.
   int64_t paddedWidth() const { return llvm::alignTo(width, lanes); }

@@ -1,4 +1,4 @@
-//===- TransposeLanes.cpp - transpose of a square of vectors --------------===//
+//===- TransposeLanes.cpp - squares of vectors, transposed or summed ------===//
 //
 // Eklundh's method: in step k the off-diagonal blocks of k x k elements are
 // exchanged in every square of 2k x 2k, for k = 1, 2, 4... For four rows:
@@ -7,34 +7,50 @@
 //   ijkl     imko     cgko
 //   mnop     jnlp     dhlp
 // Each step is one two-operand shuffle per row: n log n shuffles for n rows,
-// where moving the elements one by one takes n * n loads and stores.
+// where moving the elements one by one takes n * n loads and stores. Where only the sums
+// of the rows are wanted, both results of an exchange are added at once: 2 n shuffles.
 //
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cpu/TransposeLanes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 
 namespace fettle::codegen {
 
+/// Exchanges the off-diagonal blocks of k x k in the rows `first` and `second`.
+static std::pair<Value, Value> exchange(ImplicitLocOpBuilder &b, Value first, Value second, int64_t lanes, int64_t k) {
+  SmallVector<int64_t> upper, lower; // lanes of the first operand are 0.., of the second `lanes`..
+  for (int64_t i = 0; i < lanes; ++i) {
+    upper.push_back(i & k ? lanes + i - k : i);
+    lower.push_back(i & k ? lanes + i : i + k);
+  }
+  return {vector::ShuffleOp::create(b, first, second, upper), vector::ShuffleOp::create(b, first, second, lower)};
+}
+
 SmallVector<Value> emitTransposeLanes(ImplicitLocOpBuilder &b, SmallVector<Value> rows) {
   int64_t lanes = rows.size();
-  for (int64_t k = 1; k < lanes; k *= 2) {
-    SmallVector<int64_t> upper, lower; // lanes of the first operand are 0.., of the second `lanes`..
-    for (int64_t i = 0; i < lanes; ++i) {
-      upper.push_back(i & k ? lanes + i - k : i);
-      lower.push_back(i & k ? lanes + i : i + k);
-    }
-    for (int64_t i = 0; i < lanes; ++i) {
-      if (i & k)
-        continue;
-      Value first = rows[i], second = rows[i + k];
-      rows[i] = vector::ShuffleOp::create(b, first, second, upper);
-      rows[i + k] = vector::ShuffleOp::create(b, first, second, lower);
-    }
-  }
+  for (int64_t k = 1; k < lanes; k *= 2)
+    for (int64_t i = 0; i < lanes; ++i)
+      if (!(i & k))
+        std::tie(rows[i], rows[i + k]) = exchange(b, rows[i], rows[i + k], lanes, k);
   return rows;
+}
+
+Value emitSumsOfRows(ImplicitLocOpBuilder &b, SmallVector<Value> rows) {
+  // After the step with k, rows that differ in bit k of their number are one, and lanes stand for that bit.
+  int64_t lanes = rows.size();
+  for (int64_t k = 1; k < lanes; k *= 2) {
+    SmallVector<Value> sums;
+    for (size_t i = 0; i < rows.size(); i += 2) {
+      auto [upper, lower] = exchange(b, rows[i], rows[i + 1], lanes, k);
+      sums.push_back(arith::AddFOp::create(b, upper, lower));
+    }
+    rows = sums;
+  }
+  return rows.front();
 }
 
 } // namespace fettle::codegen

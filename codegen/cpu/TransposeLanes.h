@@ -1,4 +1,4 @@
-//===- TransposeLanes.h - transpose of a square of vectors ----------------===//
+//===- TransposeLanes.h - squares of vectors, transposed or summed --------===//
 #ifndef FETTLE_CODEGEN_CPU_TRANSPOSELANES_H
 #define FETTLE_CODEGEN_CPU_TRANSPOSELANES_H
 
@@ -8,6 +8,9 @@ namespace fettle::codegen {
 
 /// Lane i of result j is lane j of row i. As many rows as lanes, a power of two.
 llvm::SmallVector<mlir::Value> emitTransposeLanes(mlir::ImplicitLocOpBuilder &b, llvm::SmallVector<mlir::Value> rows);
+
+/// Lane i of the result is the sum of the lanes of row i (floats). As many rows as lanes, a power of two.
+mlir::Value emitSumsOfRows(mlir::ImplicitLocOpBuilder &b, llvm::SmallVector<mlir::Value> rows);
 
 } // namespace fettle::codegen
 

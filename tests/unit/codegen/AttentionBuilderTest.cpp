@@ -34,6 +34,13 @@ TEST(AttentionBuilder, ShapesWithTails) {
     expectMatchesReference(text(c), codegen::buildAttention);
 }
 
+TEST(AttentionBuilder, FewQueryRows) {
+  for (Case c :
+       {Case{1, 4, 2, 1, 37, 8, 8}, Case{2, 2, 2, 2, 100, 64, 64, "100"}, Case{1, 2, 2, 3, 19, 20, 70, "", ", causal"},
+        Case{1, 1, 1, 1, 20000, 16, 16}, Case{1, 1, 1, 3, 6000, 8, 24, "", ", causal"}, Case{1, 2, 1, 1, 5, 1, 1}})
+    expectMatchesReference(text(c), codegen::buildAttention);
+}
+
 TEST(AttentionBuilder, GroupedHeads) {
   expectMatchesReference(text({2, 6, 2, 9, 21, 16, 16}), codegen::buildAttention);
 }
@@ -95,7 +102,8 @@ TEST(AttentionBuilder, TransposedKeys) {
 }
 
 TEST(AttentionBuilder, DISABLED_Speed) {
-  for (Case c : {Case{1, 12, 12, 197, 197, 64, 64}, Case{1, 12, 12, 128, 128, 64, 64},
+  for (Case c : {Case{1, 12, 12, 197, 197, 64, 64}, Case{1, 12, 12, 128, 128, 64, 64}, Case{1, 4, 4, 65, 65, 32, 32},
+                 Case{1, 8, 8, 128, 128, 8, 8, "128x128"}, Case{1, 8, 8, 1, 256, 8, 8}, Case{1, 8, 8, 1, 256, 64, 64},
                  Case{1, 8, 8, 1024, 1024, 64, 64}, Case{1, 32, 8, 512, 512, 64, 64, "", ", causal"}}) {
     KernelRun kernel(text(c), codegen::buildAttention);
     llvm::SmallVector<HostTensor> operands;
