@@ -51,7 +51,7 @@ llvm::Error writeReports(const CompileRequest &request, const CompileResult &res
 /// "1.25 M" and the like.
 static std::string shorten(int64_t count) {
   if (count < 10000)
-    return std::to_string(count);
+    return std::to_string(count) + " ";
   const char *unit = "k";
   double value = count / 1e3;
   for (const char *next : {"M", "G", "T"})
