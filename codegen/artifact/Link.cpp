@@ -34,8 +34,9 @@ static llvm::Error runLinker(llvm::ArrayRef<std::string> arguments) {
 }
 
 static std::vector<std::string> commonArguments(const LinkJob &job) {
-  // One thread: the work is small, and a thread pool would outlive the link.
-  std::vector<std::string> arguments = {"--threads=1", "--build-id=none", "-o", job.output};
+  // One thread: the work is small, and a thread pool would outlive the link. No mapped output: a full disk would end
+  // the process by a signal, where a write returns an error.
+  std::vector<std::string> arguments = {"--threads=1", "--build-id=none", "--no-mmap-output-file", "-o", job.output};
   arguments.insert(arguments.end(), job.objects.begin(), job.objects.end());
   return arguments;
 }
