@@ -101,15 +101,8 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   if (bias && op.getBias().getType().getNumElements() != p.n)
     return failure();
 
-  RegisterTile tile;
-  tile.lanes = target.vectorBytes * 8 / accumulator.getIntOrFloatBitWidth();
-  tile.columns = p.n;
-  tile.shape = chooseTile(target, p.m, llvm::divideCeil(p.n, tile.lanes));
-  tile.accumulator = accumulator;
-  tile.hasFma = target.hasFma;
-  tile.lhsElement = op.getLhs().getType().getElementType();
-  tile.rhsElement = isPacked ? accumulator : op.getRhs().getType().getElementType();
-  tile.rhsIsPacked = isPacked;
+  Type rhsElement = isPacked ? Type() : op.getRhs().getType().getElementType();
+  RegisterTile tile = RegisterTile::choose(target, accumulator, p.m, p.n, op.getLhs().getType().getElementType(), rhsElement);
 
   LoweredKernel lowered;
   SmallVector<MemRefType> packedTypes(kernel.getInputs().size());

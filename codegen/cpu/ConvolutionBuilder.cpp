@@ -104,15 +104,8 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   if (s.s > 16)
     return failure(); // the code of an edge is unrolled over the taps
 
-  RegisterTile tile;
-  tile.lanes = target.vectorBytes * 8 / accumulator.getIntOrFloatBitWidth();
-  tile.columns = s.o / s.groups;
-  tile.shape = chooseTile(target, s.ow, llvm::divideCeil(tile.columns, tile.lanes));
-  tile.accumulator = accumulator;
-  tile.hasFma = target.hasFma;
-  tile.lhsElement = conv.getInput().getType().getElementType();
-  tile.rhsElement = accumulator;
-  tile.rhsIsPacked = true;
+  RegisterTile tile =
+      RegisterTile::choose(target, accumulator, s.ow, s.o / s.groups, conv.getInput().getType().getElementType(), /*rhsElement=*/Type());
 
   LoweredKernel lowered;
   lowered.packings.push_back(packPanels(weight.getArgNumber(), viewConvolutionWeights(conv.getWeight().getType(), s.groups), tile.panelColumns(), accumulator));

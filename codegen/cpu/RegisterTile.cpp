@@ -2,6 +2,7 @@
 
 #include "codegen/cpu/RegisterTile.h"
 #include "codegen/common/Pointwise.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -32,6 +33,19 @@ static Value widen(ImplicitLocOpBuilder &b, Value value, Type element, Type accu
   if (element.isUnsignedInteger())
     return arith::ExtUIOp::create(b, wide(value.getType()), value);
   return arith::ExtSIOp::create(b, wide(value.getType()), value);
+}
+
+RegisterTile RegisterTile::choose(const CpuTarget &target, Type accumulator, int64_t rows, int64_t columns, Type lhsElement, Type rhsElement) {
+  RegisterTile tile;
+  tile.lanes = target.vectorBytes * 8 / accumulator.getIntOrFloatBitWidth();
+  tile.columns = columns;
+  tile.shape = chooseTile(target, rows, llvm::divideCeil(columns, tile.lanes));
+  tile.accumulator = accumulator;
+  tile.hasFma = target.hasFma;
+  tile.lhsElement = lhsElement;
+  tile.rhsElement = rhsElement ? rhsElement : accumulator;
+  tile.rhsIsPacked = !rhsElement;
+  return tile;
 }
 
 Value RegisterTile::emitFirstColumn(ImplicitLocOpBuilder &b, Value panel) const {

@@ -21,6 +21,11 @@ struct RegisterTile {
   mlir::Value lhs, rhs;    ///< flat memrefs
   bool rhsIsPacked;        ///< else row-major with masked tails
 
+  /// The tile for an output of `rows` x `columns`; the flat memrefs are set once the function exists.
+  /// `rhsElement` null: the right-hand side is packed, in the accumulator's type.
+  static RegisterTile choose(const CpuTarget &target, mlir::Type accumulator, int64_t rows, int64_t columns, mlir::Type lhsElement,
+                             mlir::Type rhsElement);
+
   int64_t panelColumns() const { return shape.vectors * lanes; }
   int64_t panels() const { return (columns + panelColumns() - 1) / panelColumns(); }
 
