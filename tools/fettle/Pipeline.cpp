@@ -178,7 +178,7 @@ void Compilation::countPrecisions() {
     counts[name] += macs;
   });
   for (const auto &entry : counts)
-    macsByPrecision[entry.first()] = entry.second;
+    macsByPrecision[entry.first().str()] = entry.second; // a StringRef key would not be copied
 }
 
 llvm::Error Compilation::generateCode() {

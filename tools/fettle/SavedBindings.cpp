@@ -11,11 +11,11 @@ static constexpr int64_t maxSavedElements = 4096;
 llvm::json::Object bindingsToJson(const Bindings &bindings) {
   llvm::json::Object dims, shapes, texts, constants;
   for (const auto &entry : bindings.dims)
-    dims[entry.first()] = entry.second;
+    dims[entry.first().str()] = entry.second;
   for (const auto &entry : bindings.shapes)
-    shapes[entry.first()] = llvm::json::Array(entry.second);
+    shapes[entry.first().str()] = llvm::json::Array(entry.second);
   for (const auto &entry : bindings.constantTexts)
-    texts[entry.first()] = entry.second;
+    texts[entry.first().str()] = entry.second;
   for (const auto &entry : bindings.constants) {
     const HostTensor &tensor = entry.second;
     const codegen::AbiType *type = codegen::findAbiType(tensor.elementType());
@@ -27,7 +27,7 @@ llvm::json::Object bindingsToJson(const Bindings &bindings) {
       else
         saved["values"] = llvm::json::Array(tensor.integers());
     }
-    constants[entry.first()] = std::move(saved);
+    constants[entry.first().str()] = std::move(saved);
   }
   return llvm::json::Object{{"dims", std::move(dims)},
                             {"shapes", std::move(shapes)},
