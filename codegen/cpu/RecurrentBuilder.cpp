@@ -50,6 +50,8 @@ private:
   LogicalResult analyzeOperands();
   void chooseBlocks();
   void emitTile(Value tile);
+  Value timeOf(Value step);
+  TiledProduct inputProduct(Value firstStep, int64_t rows);
   void emitSteps(Value firstStep, int64_t count);
   void emitStep(Value step, Value preRow);
   void emitLstmCell(Value row, Value preRow, Value active);
@@ -99,6 +101,7 @@ private:
   double clip = 0;
   SmallVector<Activation> activations;
   ResolvedView x;
+  std::optional<FusedExpression> computedInput; ///< x where it cannot be read as floats in a buffer
   std::optional<FusedExpression> bias, lengths, initialState, initialCell, peephole;
   std::optional<RecurrentWeights> inputWeights, stateWeights;
   SmallVector<std::tuple<unsigned, unsigned, FusedExpression>> outputs; ///< kernel result, root result, value
@@ -107,6 +110,7 @@ private:
   std::optional<FlatFrame> frame;
   Value packedInput, packedState;                                         ///< weights
   Value pre, biases, stateBias, state, cell, shown, candidate, peepholes; ///< scratch
+  Value inputRows;                                                        ///< scratch: rows of `computedInput`
   Value firstSequence;
 };
 
@@ -168,7 +172,7 @@ LogicalResult RecurrentEmitter::analyze() {
       continue;
     FailureOr<FusedExpression> expression = FusedExpression::get(operand);
     if (failed(expression) ||
-        !(place == &lengths ? expression->elementType().isInteger(32) : expression->elementType().isF32()))
+        !(place == &lengths ? expression->elementType().isInteger(32) : computeType(expression->elementType()).isF32()))
       return failure();
     *place = std::move(*expression);
   }
@@ -178,8 +182,15 @@ LogicalResult RecurrentEmitter::analyze() {
 LogicalResult RecurrentEmitter::analyzeOperands() {
   auto xType = cast<RankedTensorType>(root->getOperand(0).getType());
   x = resolveView(root->getOperand(0));
-  if (!isa<BlockArgument>(x.base) || !xType.getElementType().isF32() || xType.getNumElements() == 0)
+  if (xType.getNumElements() == 0)
     return failure();
+  if (!isa<BlockArgument>(x.base) || !xType.getElementType().isF32()) {
+    FailureOr<FusedExpression> expression = FusedExpression::get(root->getOperand(0));
+    if (failed(expression) || !computeType(expression->elementType()).isF32() ||
+        xType.getDimSize(2) * maxSequences * 4 > RecurrentWeights::maxStackBytes)
+      return failure();
+    computedInput = std::move(*expression);
+  }
   steps = xType.getDimSize(0);
   batch = xType.getDimSize(1);
   inputs = xType.getDimSize(2);
@@ -241,6 +252,8 @@ LoweredKernel RecurrentEmitter::emit(OpBuilder &moduleBuilder) {
   pre = frame->scratch(f32, sequences * stepsAtOnce * columns());
   biases = frame->scratch(f32, columns());
   state = frame->scratch(f32, sequences * padded());
+  if (computedInput)
+    inputRows = frame->scratch(f32, sequences * stepsAtOnce * llvm::alignTo(inputs, lanes));
   if (gates == 4) {
     cell = frame->scratch(f32, sequences * padded());
     peepholes = peephole ? frame->scratch(f32, 3 * padded()) : Value();
@@ -319,26 +332,54 @@ void RecurrentEmitter::storeResult(unsigned result, const ElementPosition &posit
   }
 }
 
-void RecurrentEmitter::emitSteps(Value firstStep, int64_t count) {
-  // Rows of the input product are steps in running order, or sequences.
+/// Step `step` in running order as an index into time.
+Value RecurrentEmitter::timeOf(Value step) {
+  return backward ? Value(arith::SubIOp::create(b(), indexConstant(b(), steps - 1), step)) : step;
+}
+
+// Rows of the input product are steps in running order, or sequences.
+TiledProduct RecurrentEmitter::inputProduct(Value firstStep, int64_t rows) {
+  TiledProduct product;
+  product.rows = rows;
+  product.steps = inputs;
+  product.lanes = lanes;
+  product.firstColumn = 0;
+  product.vectors = columns() / lanes;
+  product.tile = {std::min(rows, sequences == 1 ? stepBlock : maxSequences), inputVectors};
+  product.rhs = packedInput;
+  product.panelColumns = inputWeights->panelColumns();
+  product.panelElements = inputWeights->panelElements();
+  if (computedInput) {
+    product.lhs = inputRows;
+    product.lhsBase = indexConstant(b(), 0);
+    product.lhsRowStride = llvm::alignTo(inputs, lanes);
+    product.lhsStepStride = 1;
+    emitFor(b(), 0, rows, 1, [&](Value row) {
+      Value step = sequences == 1 ? addIndex(b(), firstStep, row) : firstStep;
+      Value sequence = sequences == 1 ? firstSequence : addIndex(b(), firstSequence, row);
+      Value at = mulIndex(b(), row, product.lhsRowStride), time = timeOf(step);
+      int64_t whole = inputs / lanes * lanes;
+      emitFor(b(), 0, whole, lanes, [&](Value offset) {
+        store(read(*computedInput, {time, sequence, offset}, lanes), inputRows, addIndex(b(), at, offset));
+      });
+      if (whole < inputs)
+        store(read(*computedInput, {time, sequence, indexConstant(b(), whole)}, inputs - whole), inputRows,
+              addIndex(b(), at, whole));
+    });
+    return product;
+  }
   int64_t timeStride = backward ? -x.view.strides[0] : x.view.strides[0];
   Value origin = indexConstant(b(), x.view.offset + (backward ? (steps - 1) * x.view.strides[0] : 0));
-  Value base = addIndex(b(), addIndex(b(), origin, mulIndex(b(), firstStep, timeStride)),
-                        mulIndex(b(), firstSequence, x.view.strides[1]));
-  int64_t rows = sequences * count;
-  TiledProduct product{frame->flat(cast<BlockArgument>(x.base)),
-                       base,
-                       sequences == 1 ? timeStride : x.view.strides[1],
-                       x.view.strides[2],
-                       packedInput,
-                       inputWeights->panelColumns(),
-                       inputWeights->panelElements(),
-                       rows,
-                       0,
-                       columns() / lanes,
-                       inputs,
-                       lanes,
-                       {std::min(rows, sequences == 1 ? stepBlock : maxSequences), inputVectors}};
+  product.lhs = frame->flat(cast<BlockArgument>(x.base));
+  product.lhsBase = addIndex(b(), addIndex(b(), origin, mulIndex(b(), firstStep, timeStride)),
+                             mulIndex(b(), firstSequence, x.view.strides[1]));
+  product.lhsRowStride = sequences == 1 ? timeStride : x.view.strides[1];
+  product.lhsStepStride = x.view.strides[2];
+  return product;
+}
+
+void RecurrentEmitter::emitSteps(Value firstStep, int64_t count) {
+  TiledProduct product = inputProduct(firstStep, sequences * count);
   product.emit(
       b(), target, [&](Value, Value column) { return load(biases, column); },
       [&](Value row, Value column, Value sum) {
@@ -383,7 +424,7 @@ void RecurrentEmitter::emitStateProduct(Value from, int64_t firstGate, int64_t g
 }
 
 void RecurrentEmitter::emitStep(Value step, Value preRow) {
-  Value time = backward ? Value(arith::SubIOp::create(b(), indexConstant(b(), steps - 1), step)) : step;
+  Value time = timeOf(step);
   emitStateProduct(state, 0, gates == 3 ? 2 : gates, preRow, /*intoCandidate=*/false);
   if (gates == 3) {
     if (shown)

@@ -12,7 +12,7 @@ namespace fettle::codegen {
 FailureOr<RecurrentWeights> RecurrentWeights::get(nn::KernelOp kernel, Value weights, int64_t gates, int64_t hidden,
                                                   int64_t lanes, int64_t panelVectors) {
   auto type = cast<RankedTensorType>(weights.getType());
-  if (!type.getElementType().isF32() || type.getNumElements() == 0)
+  if (!computeType(type.getElementType()).isF32() || type.getNumElements() == 0)
     return failure();
   RecurrentWeights result;
   result.gates = gates;
@@ -38,15 +38,14 @@ void RecurrentWeights::addPacking(MLIRContext *context, std::vector<OperandPacki
     return;
   auto pack = [copy = *this](const HostTensor &tensor) {
     std::vector<char> bytes(copy.elements() * 4);
-    const char *from = tensor.bytes().data();
     int64_t width = copy.panelColumns();
     for (int64_t gate = 0; gate < copy.gates; ++gate)
       for (int64_t j = 0; j < copy.hidden; ++j) {
         int64_t column = gate * copy.paddedHidden() + j, row = gate * copy.hidden + j;
         for (int64_t step = 0; step < copy.steps; ++step) {
           int64_t to = column / width * copy.panelElements() + step * width + column % width;
-          std::memcpy(bytes.data() + to * 4,
-                      from + (copy.view.offset + row * copy.view.strides[0] + step * copy.view.strides[1]) * 4, 4);
+          float value = tensor.doubleAt(copy.view.offset + row * copy.view.strides[0] + step * copy.view.strides[1]);
+          std::memcpy(bytes.data() + to * 4, &value, 4);
         }
       }
     return bytes;

@@ -128,6 +128,20 @@ TEST(RecurrentBuilder, BatchFirst) {
                          codegen::buildRecurrent);
 }
 
+// Half precision is computed in single; weights are widened when they are packed.
+TEST(RecurrentBuilder, HalfPrecision) {
+  MatchOptions options;
+  options.relative = options.absolute = 4e-3;
+  for (const char *direction : {"forward", "backward"})
+    for (Case c : {Case{"gru", 5, 2, 20, 7, true}, Case{"lstm", 3, 6, 3, 18, true, false, true, true}}) {
+      c.direction = direction;
+      std::string half = text(c);
+      for (size_t at; (at = half.find("xf32")) != std::string::npos;)
+        half.replace(at, 4, "xf16");
+      expectMatchesReference(half, codegen::buildRecurrent, options);
+    }
+}
+
 TEST(RecurrentBuilder, DISABLED_Speed) {
   for (Case c : {Case{"lstm", 100, 1, 128, 128, true}, Case{"lstm", 100, 16, 256, 256, true},
                  Case{"gru", 100, 1, 256, 256, true}, Case{"lstm", 50, 1, 512, 512, true}}) {
