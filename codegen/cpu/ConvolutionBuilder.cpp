@@ -101,11 +101,11 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
     s.ow = s.w = s.n * s.h * s.w;
     s.n = s.h = s.oh = 1;
   }
-  if (s.s > 16)
-    return failure(); // the code of an edge is unrolled over the taps
-
   RegisterTile tile =
       RegisterTile::choose(target, accumulator, s.ow, s.o / s.groups, conv.getInput().getType().getElementType(), /*rhsElement=*/Type());
+
+  if (s.s > 16 && !(s.isInteriorInX() && s.dilationX == 1 && s.groups == 1))
+    return failure(); // taps would be unrolled into too much straight-line code
 
   LoweredKernel lowered;
   lowered.packings.push_back(packPanels(weight.getArgNumber(), viewConvolutionWeights(conv.getWeight().getType(), s.groups), tile.panelColumns(), accumulator));

@@ -24,6 +24,9 @@ struct ConvolutionShape {
   int64_t r, s;                   ///< window
   int64_t strideY, strideX, padY, padX, dilationY, dilationX;
   int64_t groups;
+
+  /// Whether every window lies inside the input's width.
+  bool isInteriorInX() const { return padX == 0 && (ow - 1) * strideX + (this->s - 1) * dilationX < w; }
 };
 /// Fails for channels-first and for more than two spatial dimensions.
 mlir::FailureOr<ConvolutionShape> convolutionShape(nn::ConvOp conv);

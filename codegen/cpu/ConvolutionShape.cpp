@@ -40,6 +40,11 @@ FailureOr<ConvolutionShape> convolutionShape(nn::ConvOp conv) {
 SmallVector<PixelSpan> pixelSpans(const ConvolutionShape &shape, int64_t rows) {
   SmallVector<PixelSpan> spans;
   int64_t tiles = llvm::divideCeil(shape.ow, rows);
+  if (shape.isInteriorInX()) {
+    spans.push_back({0, tiles, {}, true});
+    spans.back().inside.assign(shape.s, SmallVector<bool>(rows, true));
+    return spans;
+  }
   for (int64_t tile = 0; tile < tiles; ++tile) {
     int64_t first = std::min(tile * rows, shape.ow - rows);
     PixelSpan span{tile, tile + 1, {}, true};

@@ -137,6 +137,7 @@ TEST(ContractionBuilder, Convolutions) {
       {1, 1, 1, 64, 10, 1, 1},              // one pixel
       {1, 2, 2, 4, 4, 3, 3, 2, 1, 1},
       {1, 4, 4, 3, 5, 2, 2, 3, 1, 4},       // windows wholly outside the input
+      {1, 20, 60, 1, 20, 20, 20, 10},       // a wide window without padding
   };
   for (const Convolution &convolution : cases) {
     SCOPED_TRACE(convolution.text());
