@@ -45,9 +45,10 @@ template <typename OpTy> struct SinkThroughOperands : OpRewritePattern<OpTy> {
       if (auto other = operand.getDefiningOp<TransposeOp>(); other && other.getPerm() == ArrayRef<int64_t>(perm))
         saved += typeOf(operand).getNumElements();
     }
-    // An equal exchange is none: what is gained below is not sure.
+    // An equal exchange is none: what is gained below is not sure. Tensors without elements gain nothing either, and
+    // would exchange their transposes for ever.
     constexpr int64_t wantedGain = 4;
-    if (spent * wantedGain > saved)
+    if (saved == 0 || spent * wantedGain > saved)
       return rewriter.notifyMatchFailure(op, "too much data would have to be transposed for the other operands");
     SmallVector<Value> operands;
     for (Value operand : op->getOperands())

@@ -1,6 +1,10 @@
 """Damaged models end within 10 seconds of processor time and 2 GB in an artifact, in exit status 1 (rejected) or in 4 (not
-readable): never in a crash, a hang or any other status. Arguments: [count [seed]]. A model that fails is kept."""
+readable): never in a crash, a hang or any other status. A model that fails is kept.
+Arguments: [count [seed]] [--workers N] [--sanitized]. --sanitized: the binary of the asan preset, which is slower and
+reserves more memory than any limit allows; what counts are its reports."""
 
+import argparse
+import collections
 import concurrent.futures
 import glob
 import os
@@ -14,15 +18,31 @@ import command
 import mutate
 
 SECONDS, BYTES = 10, 2 << 30
-WALL_SECONDS = 90  # for a process that sleeps; processor time is what a busy machine does not change
+SANITIZED_SECONDS, SANITIZED_MEGABYTES = 120, 6 << 10
+SANITIZER_REPORT = 99  # exit status; their own would look like a rejected model
+WALL_PER_SECOND = 9  # for a process that sleeps; processor time is what a busy machine does not change
 LARGEST = 1_500_000  # bytes of a model: damage to larger ones says nothing more
 BINDINGS = ["--dim", "batch=1", "--dim", "seq=16", "--dim", "N=1", "--dim", "batch_size=1", "--dim", "length=32"]
+OUTCOMES = {0: "compiled", 1: "rejected", 4: "not readable"}
 
 
-def limit_memory():
-    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+class Limits:
+    """What one compilation may use."""
+
+    def __init__(self, sanitized):
+        self.sanitized = sanitized
+        self.seconds = SANITIZED_SECONDS if sanitized else SECONDS
+        self.environment = dict(os.environ)
+        if sanitized:
+            common = f"exitcode={SANITIZER_REPORT}:halt_on_error=1:print_stacktrace=1"
+            self.environment["ASAN_OPTIONS"] = f"{common}:detect_leaks=0:hard_rss_limit_mb={SANITIZED_MEGABYTES}"
+            self.environment["UBSAN_OPTIONS"] = common
+
+    def apply(self):
+        if not self.sanitized:
+            resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+        resource.setrlimit(resource.RLIMIT_CPU, (self.seconds, self.seconds))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def known_bindings(data):
@@ -32,38 +52,44 @@ def known_bindings(data):
             for word in BINDINGS[i:i + 2]]
 
 
-def run_one(number, seed, sources, scratch):
-    """A problem, or None."""
+def run_one(number, seed, sources, scratch, limits):
+    """(outcome, problem); one of them is None."""
     rng = random.Random(f"{seed}/{number}")
-    path, data = rng.choice(sources)
-    damaged = mutate.mutate(rng, data)
+    # Small models oftener: their damage is as good, and found sooner.
+    [(path, data)] = rng.choices(sources, [len(data) ** -0.5 for _, data in sources])
     folder = os.path.join(scratch, str(number))
     os.makedirs(folder)
     model = os.path.join(folder, "model.onnx")
     with open(model, "wb") as file:
-        file.write(damaged)
-    problem = None
+        file.write(mutate.mutate(rng, data))
+    outcome = problem = None
     try:
         done = subprocess.run([os.environ["FETTLE"], "compile", model, "-o", os.path.join(folder, "artifact"), "-j", "1",
-                               *known_bindings(data)], capture_output=True, timeout=WALL_SECONDS, preexec_fn=limit_memory,
-                              stdin=subprocess.DEVNULL)
-        if done.returncode not in (0, 1, 4):
-            problem = f"exit status {done.returncode}: {done.stderr.decode(errors='replace')[-600:]}"
-        elif done.returncode != 0 and not done.stderr:
+                               *known_bindings(data)], capture_output=True, timeout=WALL_PER_SECOND * limits.seconds,
+                              preexec_fn=limits.apply, env=limits.environment, stdin=subprocess.DEVNULL)
+        talk = done.stderr.decode(errors="replace")
+        outcome = OUTCOMES.get(done.returncode)
+        if not outcome or "runtime error:" in talk:
+            problem = f"exit status {done.returncode}: {talk[-(6000 if limits.sanitized else 600):]}"
+        elif done.returncode != 0 and not talk:
             problem = f"exit status {done.returncode} without a diagnosis"
     except subprocess.TimeoutExpired:
-        problem = f"no end after {WALL_SECONDS} s"
+        problem = f"no end after {WALL_PER_SECOND * limits.seconds} s"
     if problem:
         kept = os.path.join(os.getcwd(), f"hostile-{seed}-{number}.onnx")
         shutil.copy(model, kept)
-        problem = f"{kept} (from {os.path.basename(os.path.dirname(path))}): {problem}"
+        problem = f"{kept} (from {os.path.basename(os.path.dirname(path))}, {' '.join(known_bindings(data))}): {problem}"
     shutil.rmtree(folder)
-    return problem
+    return outcome, problem
 
 
 def main():
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", type=int, nargs="?", default=500)
+    parser.add_argument("seed", type=int, nargs="?", default=1)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--sanitized", action="store_true")
+    given = parser.parse_args()
     paths = sorted(glob.glob(os.path.join(command.ROOT, "test_models", "*", "model.onnx")) +
                    glob.glob(os.path.join(os.environ.get("FETTLE_SHARED", ""), "models", "*", "*.onnx")))
     sources = []
@@ -72,10 +98,17 @@ def main():
             data = file.read()
         if len(data) <= LARGEST:
             sources.append((path, data))
-    with command.scratch() as scratch, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        problems = [problem for problem in pool.map(lambda i: run_one(i, seed, sources, scratch), range(count)) if problem]
-    print(f"{count} damaged models of {len(sources)} kinds, {len(problems)} problems")
-    command.finish(problems)
+    limits, outcomes = Limits(given.sanitized), collections.Counter()
+    with command.scratch() as scratch, concurrent.futures.ThreadPoolExecutor(given.workers) as pool:
+        results = pool.map(lambda i: run_one(i, given.seed, sources, scratch, limits), range(given.count))
+        for done, (outcome, problem) in enumerate(results, start=1):
+            outcomes[outcome if not problem else "problems"] += 1
+            if problem:
+                print("FAIL", problem, flush=True)
+            if done % 1000 == 0 or done == given.count:
+                print(f"{done} of {given.count} damaged models of {len(sources)} kinds: "
+                      + ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items())), flush=True)
+    sys.exit(1 if outcomes["problems"] else 0)
 
 
 if __name__ == "__main__":

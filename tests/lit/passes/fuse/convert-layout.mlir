@@ -82,3 +82,16 @@ func.func @flatten(%x: tensor<1x1x2xf32>, %k: tensor<2x1x1xf32>) -> tensor<1x1xf
   %2 = nn.matmul %1, %w : (tensor<1x4xf32>, tensor<4x1xf32>) -> tensor<1x1xf32>
   return %2 : tensor<1x1xf32>
 }
+
+// Without elements there is nothing to gain: the other operand of the addition is not transposed instead, which would
+// never end.
+// CHECK-LABEL: func.func @empty
+// CHECK: nn.transpose
+// CHECK: nn.transpose
+// CHECK: nn.binary add
+// CHECK-NEXT: return
+func.func @empty(%x: tensor<1x2x8x0xf32>, %w: tensor<2x2x1x1xf32>, %y: tensor<1x2x8x0xf32>) -> tensor<1x2x8x0xf32> {
+  %0 = nn.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x2x8x0xf32>, tensor<2x2x1x1xf32>) -> tensor<1x2x8x0xf32>
+  %1 = nn.binary add %0, %y : (tensor<1x2x8x0xf32>, tensor<1x2x8x0xf32>) -> tensor<1x2x8x0xf32>
+  return %1 : tensor<1x2x8x0xf32>
+}
