@@ -22,6 +22,12 @@ static Lanes elementAs(ElementEmitter &e, Value tensor, ElementEmitter::Index in
   return element == accumulator ? x : emitCast(x, element, accumulator);
 }
 
+/// The same, less the zero point of quantized activations.
+static Lanes centredElementAs(ElementEmitter &e, Value tensor, ElementEmitter::Index index, Type accumulator, int64_t zeroPoint) {
+  Lanes x = elementAs(e, tensor, index, accumulator);
+  return zeroPoint == 0 ? x : x - x.integerConstant(zeroPoint);
+}
+
 static Lanes emitMatMul(ElementEmitter &e, nn::MatMulOp op, ElementEmitter::Index index) {
   Type accumulator = elementOf(op.getOutput());
   ArrayRef<int64_t> lhsShape = shapeOf(op.getLhs());
@@ -38,7 +44,8 @@ static Lanes emitMatMul(ElementEmitter &e, nn::MatMulOp op, ElementEmitter::Inde
     return at;
   };
   SmallVector<Value> sum = e.loop({depth}, ValueRange{Value(e.constant(accumulator, 0.0))}, [&](ElementEmitter::Index k, ValueRange carried) {
-    Lanes x = elementAs(e, op.getLhs(), operandIndex(op.getLhs(), index[rank - 2], k[0], op.getTransposeLhs()), accumulator);
+    Lanes x = centredElementAs(e, op.getLhs(), operandIndex(op.getLhs(), index[rank - 2], k[0], op.getTransposeLhs()), accumulator,
+                               int64_t(op.getZeroPoint()));
     Lanes y = elementAs(e, op.getRhs(), operandIndex(op.getRhs(), k[0], index[rank - 1], op.getTransposeRhs()), accumulator);
     return SmallVector<Value>{Value(mulAdd(x, y, {e.b, carried[0]}))};
   });
@@ -81,7 +88,8 @@ static Lanes emitConv(ElementEmitter &e, nn::ConvOp op, ElementEmitter::Index in
     }
     Lanes so(e.b, carried[0]);
     Lanes next = e.guarded(conditions, [&] {
-      Lanes x = elementAs(e, op.getInput(), imageIndex(index[0], group * depth + at.back(), spatial, channelsLast), accumulator);
+      Lanes x = centredElementAs(e, op.getInput(), imageIndex(index[0], group * depth + at.back(), spatial, channelsLast), accumulator,
+                                 int64_t(op.getZeroPoint()));
       Lanes w = elementAs(e, op.getWeight(), imageIndex(out, at.back(), at.drop_back(), false), accumulator);
       return mulAdd(x, w, so);
     }, [&] { return so; });

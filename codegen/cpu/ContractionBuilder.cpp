@@ -157,9 +157,9 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
 
 FailureOr<LoweredKernel> buildContraction(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
   Operation *root = findRoot(kernel);
-  if (auto matmul = dyn_cast_or_null<nn::MatMulOp>(root))
+  if (auto matmul = dyn_cast_or_null<nn::MatMulOp>(root); matmul && matmul.getZeroPoint() == 0)
     return buildProduct(kernel, matmul, target, b);
-  if (auto conv = dyn_cast_or_null<nn::ConvOp>(root))
+  if (auto conv = dyn_cast_or_null<nn::ConvOp>(root); conv && conv.getZeroPoint() == 0)
     return buildConvolution(kernel, conv, target, b);
   return failure();
 }

@@ -102,20 +102,25 @@ def Nn_MatMulOp : Nn_InferredOp<"matmul", [], ["getMacs", "getAxisTies", "getQua
   let summary = "batched matrix product with optional bias";
   let description = [{
     lhs [..., m, k] (or [..., k, m] with transpose_lhs), rhs [..., k, n] (or [..., n, k] with transpose_rhs),
-    both of rank >= 2; batch dims broadcast. bias broadcasts to the result. 8-bit integer operands give i32.
+    both of rank >= 2; batch dims broadcast. bias broadcasts to the result. 8-bit integer operands give i32, and
+    `zero_point` is subtracted from every element of lhs.
   }];
   let arguments = (ins Nn_Tensor:$lhs, Nn_Tensor:$rhs, Optional<Nn_Tensor>:$bias,
-                       UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs);
+                       UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs, DefaultValuedAttr<I64Attr, "0">:$zero_point);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }
 
 def Nn_ConvOp : Nn_InferredOp<"conv", [], ["getMacs", "getAxisTies", "getQuantizableOperands"]> {
   let summary = "convolution (cross-correlation) of any spatial rank, grouped, dilated";
-  let description = "8-bit integer operands give i32. bias is [out].";
+  let description = [{
+    bias is [out]. 8-bit integer operands give i32, and `zero_point` is subtracted from every element of the input:
+    padding, which adds nothing, stands for the real number 0.
+  }];
   let arguments = (ins Nn_Tensor:$input, Nn_Tensor:$weight, Optional<Nn_Tensor>:$bias,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations,
-                       DefaultValuedAttr<I64Attr, "1">:$groups, UnitAttr:$channels_last);
+                       DefaultValuedAttr<I64Attr, "1">:$groups, UnitAttr:$channels_last,
+                       DefaultValuedAttr<I64Attr, "0">:$zero_point);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }

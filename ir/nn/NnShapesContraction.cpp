@@ -29,6 +29,8 @@ LogicalResult MatMulOp::inferReturnTypes(MLIRContext *, OptionalLocation locatio
   FailureOr<Type> element = productType(location, elementOf(op.getLhs()), elementOf(op.getRhs()));
   if (failed(element))
     return failure();
+  if (failed(checkZeroPoint(location, int64_t(op.getZeroPoint()), elementOf(op.getLhs()))))
+    return failure();
   FailureOr<Shape> shape = broadcast(location, lhs.drop_back(2), rhs.drop_back(2));
   if (failed(shape))
     return failure();
@@ -92,7 +94,8 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
                              " in ", int64_t(op.getGroups()), " groups reads ", weight[1] * int64_t(op.getGroups()));
   FailureOr<Type> element = productType(location, elementOf(op.getInput()), elementOf(op.getWeight()));
   if (failed(element) || failed(checkBiasElements(location, op.getBias(), *element)) ||
-      failed(checkConvBias(location, op.getBias(), weight[0])))
+      failed(checkConvBias(location, op.getBias(), weight[0])) ||
+      failed(checkZeroPoint(location, int64_t(op.getZeroPoint()), elementOf(op.getInput()))))
     return failure();
   Shape extents;
   for (size_t i = 0; i < spatial; ++i) {

@@ -104,6 +104,17 @@ FailureOr<Type> productType(OptionalLocation location, Type lhs, Type rhs) {
   return emitOptionalError(location, "element type ", lhs, " does not multiply");
 }
 
+LogicalResult checkZeroPoint(OptionalLocation location, int64_t zeroPoint, Type element) {
+  if (zeroPoint == 0)
+    return success();
+  if (!isInteger(element) || element.getIntOrFloatBitWidth() != 8)
+    return emitOptionalError(location, "zero point ", zeroPoint, " of elements ", element, "; only 8-bit integers have one");
+  bool isUnsigned = element.isUnsignedInteger();
+  if (zeroPoint < (isUnsigned ? 0 : -128) || zeroPoint > (isUnsigned ? 255 : 127))
+    return emitOptionalError(location, "zero point ", zeroPoint, " is no value of ", element);
+  return success();
+}
+
 FailureOr<int64_t> windowExtent(OptionalLocation location, int64_t extent, int64_t kernel, int64_t stride,
                                 int64_t dilation, int64_t padLow, int64_t padHigh, bool ceilMode) {
   int64_t window = (kernel - 1) * dilation + 1;

@@ -47,6 +47,8 @@ mlir::LogicalResult addResult(OptionalLocation location, llvm::ArrayRef<int64_t>
 /// The element type of a product of `lhs` and `rhs` elements: 8-bit integers (of
 /// either sign) give i32, equal wider types themselves.
 mlir::FailureOr<mlir::Type> productType(OptionalLocation location, mlir::Type lhs, mlir::Type rhs);
+/// A zero point other than 0 must be a value of an 8-bit `element`.
+mlir::LogicalResult checkZeroPoint(OptionalLocation location, int64_t zeroPoint, mlir::Type element);
 
 /// Result extent of one axis of a sliding window.
 mlir::FailureOr<int64_t> windowExtent(OptionalLocation location, int64_t extent, int64_t kernel, int64_t stride,

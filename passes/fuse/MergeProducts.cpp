@@ -28,7 +28,7 @@ static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(valu
 static bool isMergeable(MatMulOp op) {
   Value weights = op.getRhs(), bias = op.getBias();
   auto isOwnConstant = [](Value value) { return value.getDefiningOp<ConstantOp>() && value.hasOneUse(); };
-  if (op.getTransposeLhs() || op.getTransposeRhs() || typeOf(weights).getRank() != 2 || !isOwnConstant(weights) || op.getLhs() == weights)
+  if (op.getTransposeLhs() || op.getTransposeRhs() || op.getZeroPoint() != 0 || typeOf(weights).getRank() != 2 || !isOwnConstant(weights) || op.getLhs() == weights)
     return false;
   if (bias && (typeOf(bias).getRank() != 1 || typeOf(bias).getNumElements() != typeOf(weights).getDimSize(1) || !bias.getDefiningOp<ConstantOp>()))
     return false;

@@ -59,7 +59,7 @@ struct DropUnitConvAxis : OpRewritePattern<ConvOp> {
     Value weight = makeReshape(rewriter, location, op.getWeight(), without(shapeOf(op.getWeight()), 2 + dropped));
     SmallVector<int64_t> pads = without(without(op.getPads(), spatial + dropped), dropped);
     Value result = ConvOp::create(rewriter, location, input, weight, op.getBias(), without(op.getStrides(), dropped), pads,
-                                  without(op.getDilations(), dropped), op.getGroups(), op.getChannelsLast())
+                                  without(op.getDilations(), dropped), op.getGroups(), op.getChannelsLast(), op.getZeroPoint())
                        .getOutput();
     rewriter.replaceOp(op, makeReshape(rewriter, location, result, shapeOf(op.getOutput())));
     return success();

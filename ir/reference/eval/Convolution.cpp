@@ -69,7 +69,7 @@ static Shape spatialOf(ArrayRef<int64_t> shape, bool channelsLast) {
 
 /// `Number` is double, or uint64_t for integers modulo 2^64.
 template <typename Number, typename Reader, typename Writer, typename OpTy>
-static HostTensor convolve(OpTy op, Operands operands, bool isTransposed) {
+static HostTensor convolve(OpTy op, Operands operands, bool isTransposed, int64_t zeroPoint) {
   const HostTensor &input = operands[0], &weight = operands[1], *bias = optionalOperand(op, operands, 2);
   HostTensor result(op.getOutput().getType());
   if (result.numElements() == 0)
@@ -95,7 +95,7 @@ static HostTensor convolve(OpTy op, Operands operands, bool isTransposed) {
     for (int64_t group = 0; group < groups; ++group) {
       for (int64_t c = 0; c < inPerGroup; ++c)
         for (int64_t i = 0; i < inIndex.area; ++i)
-          images[c * inIndex.area + i] = Number(readInput[inIndex(n, group * inPerGroup + c, i)]);
+          images[c * inIndex.area + i] = Number(readInput[inIndex(n, group * inPerGroup + c, i)]) - Number(zeroPoint);
       for (int64_t o = 0; o < outPerGroup; ++o) {
         int64_t channel = group * outPerGroup + o;
         for (int64_t c = 0; c < inPerGroup; ++c)
@@ -125,13 +125,15 @@ static HostTensor convolve(OpTy op, Operands operands, bool isTransposed) {
   return result;
 }
 
-template <typename OpTy> static Results convolve(OpTy op, Operands operands, bool isTransposed) {
+template <typename OpTy> static Results convolve(OpTy op, Operands operands, bool isTransposed, int64_t zeroPoint = 0) {
   if (isFloat(operands[0]))
-    return {convolve<double, DoubleReader, DoubleWriter>(op, operands, isTransposed)};
-  return {convolve<uint64_t, IntegerReader, IntegerWriter>(op, operands, isTransposed)};
+    return {convolve<double, DoubleReader, DoubleWriter>(op, operands, isTransposed, 0)};
+  return {convolve<uint64_t, IntegerReader, IntegerWriter>(op, operands, isTransposed, zeroPoint)};
 }
 
-Results evaluateOp(nn::ConvOp op, Operands operands) { return convolve(op, operands, /*isTransposed=*/false); }
+Results evaluateOp(nn::ConvOp op, Operands operands) {
+  return convolve(op, operands, /*isTransposed=*/false, int64_t(op.getZeroPoint()));
+}
 Results evaluateOp(nn::ConvTransposeOp op, Operands operands) { return convolve(op, operands, /*isTransposed=*/true); }
 
 } // namespace fettle::reference

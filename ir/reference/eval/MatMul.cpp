@@ -42,6 +42,9 @@ static void multiply(nn::MatMulOp op, Operands operands, HostTensor &result, Wri
   int64_t m = shape[shape.size() - 2], n = shape.back();
   int64_t k = op.getTransposeLhs() ? lhs.shape()[lhs.shape().size() - 2] : lhs.shape().back();
   std::vector<Number> a = readAll<Number>(lhs), b = readAll<Number>(rhs), c;
+  if (int64_t zeroPoint = int64_t(op.getZeroPoint()))
+    for (Number &element : a)
+      element -= Number(zeroPoint);
   if (op.getTransposeLhs())
     a = transposed(a, k, m);
   if (op.getTransposeRhs())

@@ -98,6 +98,14 @@ TEST(LoopBuilder, Contractions) {
   check("%x: tensor<3x4x4xf32>", "tensor<3xf32>", "%r = nn.det %x : (tensor<3x4x4xf32>) -> tensor<3xf32>");
 }
 
+TEST(LoopBuilder, QuantizedContractions) {
+  check("%x: tensor<3x7xui8>, %w: tensor<7x5xsi8>, %b: tensor<5xi32>", "tensor<3x5xi32>",
+        "%r = nn.matmul %x, %w, %b {zero_point = 77 : i64} : (tensor<3x7xui8>, tensor<7x5xsi8>, tensor<5xi32>) -> tensor<3x5xi32>");
+  check("%x: tensor<1x5x5x3xsi8>, %w: tensor<4x3x3x3xsi8>", "tensor<1x5x5x4xi32>",
+        "%r = nn.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, channels_last, "
+        "zero_point = -5 : i64} : (tensor<1x5x5x3xsi8>, tensor<4x3x3x3xsi8>) -> tensor<1x5x5x4xi32>");
+}
+
 TEST(LoopBuilder, ConstantWeightsAreStoredChannelsLast) {
   check("%x: tensor<1x5x5x4xf32>, %w: tensor<4x12x3x3xf32> {test.weight}", "tensor<1x10x10x24xf32>", "%r = nn.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, output_padding = array<i64: 1, 1>, groups = 2 : i64, channels_last} : (tensor<1x5x5x4xf32>, tensor<4x12x3x3xf32>) -> tensor<1x10x10x24xf32>");
   check("%x: tensor<1x7x6x6xf32>, %w: tensor<6x20x2x2xf32> {test.weight}", "tensor<1x14x12x20xf32>", "%r = nn.conv_transpose %x, %w {strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, output_padding = array<i64: 0, 0>, channels_last} : (tensor<1x7x6x6xf32>, tensor<6x20x2x2xf32>) -> tensor<1x14x12x20xf32>");

@@ -159,6 +159,13 @@ TEST(NnShapes, ResizeNeedsAScalePerAxis) {
                 {"tensor<1x2xf32>"}, "one per axis is needed");
 }
 
+TEST(NnShapes, ZeroPointIsAValueOfTheActivations) {
+  expectRefused("nn.matmul %0, %0 {zero_point = 1 : i64} : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>",
+                {"tensor<2x2xf32>"}, "only 8-bit integers have one");
+  expectRefused("nn.matmul %0, %0 {zero_point = 200 : i64} : (tensor<2x2xsi8>, tensor<2x2xsi8>) -> tensor<2x2xi32>",
+                {"tensor<2x2xsi8>"}, "no value of 'si8'");
+}
+
 TEST(TryCreate, ReportsInsteadOfEnding) {
   OneOp constant("nn.constant dense<0.0> : tensor<2x3xf32>", {});
   OpBuilder builder(constant.op);
