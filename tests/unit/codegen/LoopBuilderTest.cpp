@@ -99,11 +99,11 @@ TEST(LoopBuilder, Contractions) {
 }
 
 TEST(LoopBuilder, QuantizedContractions) {
-  check("%x: tensor<3x7xui8>, %w: tensor<7x5xsi8>, %b: tensor<5xi32>", "tensor<3x5xi32>",
-        "%r = nn.matmul %x, %w, %b {zero_point = 77 : i64} : (tensor<3x7xui8>, tensor<7x5xsi8>, tensor<5xi32>) -> tensor<3x5xi32>");
-  check("%x: tensor<1x5x5x3xsi8>, %w: tensor<4x3x3x3xsi8>", "tensor<1x5x5x4xi32>",
+  check("%x: tensor<3x7xui8>, %w: tensor<7x5xi8>, %b: tensor<5xi32>", "tensor<3x5xi32>",
+        "%r = nn.matmul %x, %w, %b {zero_point = 77 : i64} : (tensor<3x7xui8>, tensor<7x5xi8>, tensor<5xi32>) -> tensor<3x5xi32>");
+  check("%x: tensor<1x5x5x3xi8>, %w: tensor<4x3x3x3xi8>", "tensor<1x5x5x4xi32>",
         "%r = nn.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, channels_last, "
-        "zero_point = -5 : i64} : (tensor<1x5x5x3xsi8>, tensor<4x3x3x3xsi8>) -> tensor<1x5x5x4xi32>");
+        "zero_point = -5 : i64} : (tensor<1x5x5x3xi8>, tensor<4x3x3x3xi8>) -> tensor<1x5x5x4xi32>");
 }
 
 TEST(LoopBuilder, ConstantWeightsAreStoredChannelsLast) {

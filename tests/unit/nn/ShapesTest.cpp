@@ -162,8 +162,8 @@ TEST(NnShapes, ResizeNeedsAScalePerAxis) {
 TEST(NnShapes, ZeroPointIsAValueOfTheActivations) {
   expectRefused("nn.matmul %0, %0 {zero_point = 1 : i64} : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>",
                 {"tensor<2x2xf32>"}, "only 8-bit integers have one");
-  expectRefused("nn.matmul %0, %0 {zero_point = 200 : i64} : (tensor<2x2xsi8>, tensor<2x2xsi8>) -> tensor<2x2xi32>",
-                {"tensor<2x2xsi8>"}, "no value of 'si8'");
+  expectRefused("nn.matmul %0, %0 {zero_point = 200 : i64} : (tensor<2x2xi8>, tensor<2x2xi8>) -> tensor<2x2xi32>",
+                {"tensor<2x2xi8>"}, "no value of 'i8'");
 }
 
 TEST(TryCreate, ReportsInsteadOfEnding) {

@@ -68,14 +68,14 @@ TEST(ConvReference, ChannelsLastIsTheSameConvolution) {
 TEST(ConvReference, PaddingStandsForTheZeroPoint) {
   // (1 2 3) - 2 = (-1 0 1), padded by one 0 before, under (1 10).
   OneOp conv("nn.conv %0, %1, %2 {strides = array<i64: 1>, pads = array<i64: 1, 0>, dilations = array<i64: 1>, zero_point = 2 : i64} : "
-             "(tensor<1x1x3xui8>, tensor<1x1x2xsi8>, tensor<1xi32>) -> tensor<1x1x3xi32>",
-             {"dense<[[[1, 2, 3]]]> : tensor<1x1x3xui8>", "dense<[[[1, 10]]]> : tensor<1x1x2xsi8>", "dense<1000> : tensor<1xi32>"});
+             "(tensor<1x1x3xui8>, tensor<1x1x2xi8>, tensor<1xi32>) -> tensor<1x1x3xi32>",
+             {"dense<[[[1, 2, 3]]]> : tensor<1x1x3xui8>", "dense<[[[1, 10]]]> : tensor<1x1x2xi8>", "dense<1000> : tensor<1xi32>"});
   EXPECT_EQ(conv.values(), Values({990, 999, 1010}));
 }
 
 TEST(MatMulReference, ZeroPointOfTheLeftOperand) {
-  OneOp product("nn.matmul %0, %1 {zero_point = -3 : i64} : (tensor<1x2xsi8>, tensor<2x1xsi8>) -> tensor<1x1xi32>",
-                {"dense<[[-3, 4]]> : tensor<1x2xsi8>", "dense<[[9], [-2]]> : tensor<2x1xsi8>"});
+  OneOp product("nn.matmul %0, %1 {zero_point = -3 : i64} : (tensor<1x2xi8>, tensor<2x1xi8>) -> tensor<1x1xi32>",
+                {"dense<[[-3, 4]]> : tensor<1x2xi8>", "dense<[[9], [-2]]> : tensor<2x1xi8>"});
   EXPECT_EQ(product.values(), Values({-14}));
 }
 
