@@ -1,10 +1,14 @@
-"""Evaluation sets for the networks in ../shared/models as .npz, preprocessed as their README says, with
-Python's standard library only. The samples are those that ../shared/tools/samples.py selects."""
+"""Evaluation sets for the networks in ../shared/models as .npz, preprocessed as their README says. The samples are those
+that ../shared/tools/samples.py selects. All but the photographs are made with Python's standard library only."""
 
 import gzip
+import importlib.util
 import os
 import struct
+import subprocess
+import sys
 
+import command
 import tensors
 
 CIFAR_STD = {"resnet8-cifar10": None, "tinymobilenet-cifar10": (.2470, .2435, .2616),
@@ -72,12 +76,48 @@ def keywords(data, _):
             "labels": labels_tensor([labels[i] for i in chosen])}
 
 
-# model -> (maker of its evaluation set, top-1 that ONNX Runtime gives on it)
-SETS = {
-    "resnet8-cifar10": (cifar, 75.2),
-    "dscnn-kws": (keywords, 90.2),
-    "vit-cifar10": (cifar, 71.0),
-    "vit-mnist": (mnist, 98.0),
-    "tinymobilenet-cifar10": (cifar, 70.1),
-    "vit-vnncomp-ibp-3-3-8": (cifar, 61.0),
+def photos(shared, model, path):
+    """Photographs are decoded and scaled by samples.py itself, with Pillow."""
+    missing = [name for name in ("numpy", "PIL") if not importlib.util.find_spec(name)]
+    if missing:
+        command.skip(f"photographs are read with {' and '.join(missing)}, which this Python does not have")
+    folder = os.path.dirname(path)
+    subprocess.run([sys.executable, os.path.join(shared, "tools", "samples.py"), folder, model], check=True,
+                   stdout=subprocess.DEVNULL)
+    os.remove(os.path.join(folder, model + ".calibration.npz"))
+    os.rename(os.path.join(folder, model + ".evaluation.npz"), path)
+
+
+class Network:
+    """shape: of one sample; top1: what ONNX Runtime reaches on the set, in per cent."""
+
+    def __init__(self, make, shape, top1):
+        self.make, self.shape, self.top1 = make, shape, top1
+
+
+NETWORKS = {
+    "resnet8-cifar10": Network(cifar, (3, 32, 32), 75.2),
+    "dscnn-kws": Network(keywords, (1, 49, 10), 90.2),
+    "vit-cifar10": Network(cifar, (3, 32, 32), 71.0),
+    "vit-mnist": Network(mnist, (1, 28, 28), 98.0),
+    "tinymobilenet-cifar10": Network(cifar, (3, 32, 32), 70.1),
+    "vit-vnncomp-ibp-3-3-8": Network(cifar, (3, 32, 32), 61.0),
 }
+PHOTO_NETWORKS = {"mobilenetv2-1.0-224": Network(photos, (3, 224, 224), 88.0)}
+ALL_NETWORKS = {**NETWORKS, **PHOTO_NETWORKS}
+
+
+def write_set(shared, model, path):
+    """Arrays `input` and `labels`. Ends the test as skipped where a package is missing."""
+    make = ALL_NETWORKS[model].make
+    if make is photos:
+        photos(shared, model, path)
+    else:
+        tensors.write_npz(path, make(os.path.join(shared, "datasets"), model))
+
+
+def compile_network(shared, model, artifact):
+    """Compiles the float network for one sample a call: the finished process."""
+    shape = "x".join(map(str, (1, *ALL_NETWORKS[model].shape)))
+    return command.fettle("compile", os.path.join(shared, "models", model, "model.onnx"), "-o", artifact,
+                          "--shape", f"input={shape}")

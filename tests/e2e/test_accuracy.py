@@ -6,31 +6,28 @@ import sys
 
 import command
 import datasets
-import tensors
 
 
-def main():
+def problems_of(networks):
+    """Networks whose accuracy is another one."""
     shared, problems = command.shared(), []
     with command.scratch() as scratch:
-        for model, (make, expected) in datasets.SETS.items():
-            if sys.argv[1:] and model not in sys.argv[1:]:
-                continue
-            data = os.path.join(scratch, model + ".npz")
-            samples = make(os.path.join(shared, "datasets"), model)
-            tensors.write_npz(data, samples)
-            artifact = os.path.join(scratch, model)
-            shape = "x".join(map(str, (1, *samples["input"].shape[1:])))
-            done = command.fettle("compile", os.path.join(shared, "models", model, "model.onnx"), "-o", artifact,
-                                  "--shape", f"input={shape}")
+        for model, network in networks.items():
+            data, artifact = os.path.join(scratch, model + ".npz"), os.path.join(scratch, model)
+            datasets.write_set(shared, model, data)
+            done = datasets.compile_network(shared, model, artifact)
             if done.returncode != 0:
                 problems.append(f"{model}: compile: exit status {done.returncode}\n{done.stderr}")
                 continue
-            top1 = command.fettle_json("evaluate", artifact, data)["top1"]
-            print(f"{model}: top-1 {top1:.2f} % of {samples['labels'].shape[0]}, expected {expected} %", flush=True)
-            if abs(top1 - expected) > 0.1:
-                problems.append(f"{model}: top-1 {top1:.2f} %, expected {expected} % within 0.1")
-    command.finish(problems)
+            facts = command.fettle_json("evaluate", artifact, data)
+            os.remove(data)
+            top1 = facts["top1"]
+            print(f"{model}: top-1 {top1:.2f} % of {facts['samples']}, expected {network.top1} %", flush=True)
+            if abs(top1 - network.top1) > 0.1:
+                problems.append(f"{model}: top-1 {top1:.2f} %, expected {network.top1} % within 0.1")
+    return problems
 
 
 if __name__ == "__main__":
-    main()
+    command.finish(problems_of({model: network for model, network in datasets.NETWORKS.items()
+                                if model in sys.argv[1:] or not sys.argv[1:]}))
