@@ -3,6 +3,7 @@
 #include "passes/Pipelines.h"
 #include "passes/fuse/Passes.h"
 #include "passes/normalize/Passes.h"
+#include "passes/quantize/Passes.h"
 #include "passes/verify/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -33,6 +34,8 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
     function.addPass(createVerifyImportPass());
     return;
   case Phase::Normalize:
+    // While the model's own quantized weights are still dequantized ones.
+    function.addPass(createFormIntegerIslandsPass());
     function.addPass(createFoldConstantsPass());
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());
@@ -73,6 +76,7 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
 void registerPasses() {
   registerNormalizePasses();
   registerFusePasses();
+  registerQuantizePasses();
   registerVerifyPasses();
   for (const PhaseInfo &info : phases())
     registerPassPipeline(

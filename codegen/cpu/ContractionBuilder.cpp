@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "codegen/common/Pointwise.h"
 #include "codegen/cpu/ConvolutionBuilder.h"
 #include "codegen/cpu/KernelBuilders.h"
 #include "codegen/cpu/PackWeights.h"
@@ -26,7 +27,7 @@ namespace fettle::codegen {
 
 Operation *findRoot(nn::KernelOp kernel) {
   for (Operation &op : kernel.getBody().front())
-    if (!isa<nn::ConstantOp>(op))
+    if (!isa<nn::ConstantOp>(op) && !isPointwise(&op)) // what an epilogue reads may be dequantized before
       return &op;
   return nullptr;
 }

@@ -1,0 +1,18 @@
+//===- Passes.h - the passes of passes/quantize ---------------------------===//
+#ifndef FETTLE_PASSES_QUANTIZE_PASSES_H
+#define FETTLE_PASSES_QUANTIZE_PASSES_H
+
+#include "ir/nn/Nn.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace fettle {
+
+#define GEN_PASS_DECL
+#include "passes/quantize/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "passes/quantize/Passes.h.inc"
+
+} // namespace fettle
+
+#endif
