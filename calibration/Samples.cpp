@@ -121,6 +121,18 @@ Samples Samples::random(ArrayRef<InputSpec> inputs, int64_t count, uint64_t seed
   return samples;
 }
 
+llvm::Error Samples::checkFinite() const {
+  for (auto [spec, array] : llvm::zip_equal(specs, arrays)) {
+    if (!isa<FloatType>(array->elementType()))
+      continue;
+    for (int64_t i = 0; i < array->numElements(); ++i)
+      if (!std::isfinite(array->doubleAt(i)))
+        return llvm::createStringError("array '" + spec.name + "' holds NaN or infinity in sample " +
+                                       llvm::Twine(i / spec.type.getNumElements()));
+  }
+  return llvm::Error::success();
+}
+
 std::vector<HostTensor> Samples::sample(int64_t i) const {
   std::vector<HostTensor> tensors;
   for (auto [spec, array] : llvm::zip_equal(specs, arrays)) {

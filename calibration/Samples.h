@@ -35,6 +35,9 @@ public:
   /// integers 0..99, booleans true. Equal seeds give equal samples anywhere.
   static Samples random(llvm::ArrayRef<InputSpec> inputs, int64_t count, uint64_t seed);
 
+  /// An error that names the first array and sample with a NaN or an infinity.
+  llvm::Error checkFinite() const;
+
   int64_t size() const { return count; }
   /// Tensors of sample `i`, in the order of the inputs; views of the arrays.
   std::vector<HostTensor> sample(int64_t i) const;

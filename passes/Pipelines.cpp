@@ -27,15 +27,13 @@ std::optional<Phase> findPhase(StringRef name) {
   return std::nullopt;
 }
 
-void buildPhase(OpPassManager &passManager, Phase phase) {
+void buildPhase(OpPassManager &passManager, Phase phase, const Quantization &quantization) {
   OpPassManager &function = passManager.nest<func::FuncOp>();
   switch (phase) {
   case Phase::Import:
     function.addPass(createVerifyImportPass());
     return;
   case Phase::Normalize:
-    // While the model's own quantized weights are still dequantized ones.
-    function.addPass(createFormIntegerIslandsPass());
     function.addPass(createFoldConstantsPass());
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());
@@ -54,6 +52,14 @@ void buildPhase(OpPassManager &passManager, Phase phase) {
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());
     function.addPass(createVerifyFusePass());
+    return;
+  case Phase::Quantize:
+    if (quantization.profile) {
+      function.addPass(createQuantizeActivationsPass(*quantization.profile, quantization.activations));
+      function.addPass(createQuantizeWeightsPass());
+      function.addPass(createSimplifyPass());
+      function.addPass(createCSEPass());
+    }
     return;
   case Phase::Layout:
     function.addPass(createConvertLayoutPass());

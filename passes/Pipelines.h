@@ -2,6 +2,7 @@
 #ifndef FETTLE_PASSES_PIPELINES_H
 #define FETTLE_PASSES_PIPELINES_H
 
+#include "passes/quantize/Grid.h"
 #include "mlir/Pass/PassManager.h"
 
 namespace fettle {
@@ -22,9 +23,15 @@ llvm::ArrayRef<PhaseInfo> phases();
 /// The phase called `name`, if there is one.
 std::optional<Phase> findPhase(llvm::StringRef name);
 
+/// What a recipe asks of the quantize phase.
+struct Quantization {
+  const Profile *profile = nullptr; ///< of the module that the fuse phase leaves; null: nothing is quantized
+  GridOptions activations;
+};
+
 /// Adds the passes of `phase` and its contract check, for a module of nn functions.
 /// A phase whose work is not done by passes (import) adds its check alone.
-void buildPhase(mlir::OpPassManager &passManager, Phase phase);
+void buildPhase(mlir::OpPassManager &passManager, Phase phase, const Quantization &quantization = {});
 
 /// Registers every pass of ours, and each phase as a pipeline `phase-<name>`, for fettle-opt.
 void registerPasses();

@@ -66,17 +66,11 @@ std::optional<ContractionWeights> ContractionWeights::get(Operation *op) {
 Value ContractionWeights::value() const { return op->getOperand(1); }
 Value ContractionWeights::bias() const { return op->getNumOperands() > 2 ? op->getOperand(2) : Value(); }
 
-template <typename Visit> void ContractionWeights::forEach(Visit visit) const {
-  // The first channel axis is stored whole, the second per group.
-  int64_t rowsPerGroup = std::max<int64_t>(1, rows / groups), element = 0;
-  for (int64_t o = 0; o < outer; ++o)
-    for (int64_t row = 0; row < rows; ++row)
-      for (int64_t column = 0; column < columns; ++column) {
-        int64_t second = row / rowsPerGroup * columns + column;
-        int64_t input = outputsFirst ? second : row, output = outputsFirst ? row : second;
-        for (int64_t i = 0; i < inner; ++i)
-          visit(element++, input, output);
-      }
+int64_t ContractionWeights::outputAxis() const {
+  int64_t rank = weights.shape().size();
+  if (isa<MatMulOp>(op))
+    return outputsFirst ? rank - 2 : rank - 1;
+  return outputsFirst ? 0 : 1;
 }
 
 HostTensor ContractionWeights::scaled(llvm::function_ref<double(int64_t, int64_t)> factor) const {

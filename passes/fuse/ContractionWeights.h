@@ -28,6 +28,25 @@ public:
   /// Axis of the channels in the result and in the left operand, counted from the back: 1 is the last.
   int64_t channelFromBack() const { return fromBack; }
 
+  /// Axis of the stored weights that counts output channels (of one group, in a transposed convolution).
+  int64_t outputAxis() const;
+  /// The stored weights.
+  const HostTensor &tensor() const { return weights; }
+
+  /// Calls `visit(element, input, output)` for each stored weight, in storage order.
+  template <typename Visit> void forEach(Visit visit) const {
+    // The first channel axis is stored whole, the second per group.
+    int64_t rowsPerGroup = std::max<int64_t>(1, rows / groups), element = 0;
+    for (int64_t o = 0; o < outer; ++o)
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t column = 0; column < columns; ++column) {
+          int64_t second = row / rowsPerGroup * columns + column;
+          int64_t input = outputsFirst ? second : row, output = outputsFirst ? row : second;
+          for (int64_t i = 0; i < inner; ++i)
+            visit(element++, input, output);
+        }
+  }
+
   /// The weights times factor(input channel, output channel), rounded once.
   HostTensor scaled(llvm::function_ref<double(int64_t input, int64_t output)> factor) const;
   /// For each output channel, the sum of weight * offsets[input channel]: what a constant added to every
@@ -35,9 +54,6 @@ public:
   std::vector<double> response(llvm::ArrayRef<double> offsets) const;
 
 private:
-  /// Calls `visit(element, input, output)` for each stored weight.
-  template <typename Visit> void forEach(Visit visit) const;
-
   mlir::Operation *op = nullptr;
   HostTensor weights;
   int64_t numInputs = 0, numOutputs = 0, groups = 1, fromBack = 1;

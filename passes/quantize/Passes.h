@@ -1,8 +1,9 @@
-//===- Passes.h - the passes of passes/quantize ---------------------------===//
+//===- Passes.h - the passes of passes/quantize ----------------------------===//
 #ifndef FETTLE_PASSES_QUANTIZE_PASSES_H
 #define FETTLE_PASSES_QUANTIZE_PASSES_H
 
 #include "ir/nn/Nn.h"
+#include "passes/quantize/Grid.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 
@@ -12,6 +13,9 @@ namespace fettle {
 #include "passes/quantize/Passes.h.inc"
 #define GEN_PASS_REGISTRATION
 #include "passes/quantize/Passes.h.inc"
+
+/// `profile` must outlive the pass.
+std::unique_ptr<mlir::Pass> createQuantizeActivationsPass(const Profile &profile, const GridOptions &options);
 
 } // namespace fettle
 

@@ -1,28 +1,46 @@
-//===- Passes.td - quantization passes ------------------------------------===//
+//===- Passes.td - quantization passes -------------------------------------===//
 #ifndef FETTLE_PASSES_QUANTIZE_PASSES_TD
 #define FETTLE_PASSES_QUANTIZE_PASSES_TD
 
 include "mlir/Pass/PassBase.td"
 
-def FormIntegerIslandsPass : Pass<"form-integer-islands", "::mlir::func::FuncOp"> {
-  let summary = "turns products between quantize and dequantize pairs into integer arithmetic";
+def QuantizeActivationsPass : Pass<"quantize-activations", "::mlir::func::FuncOp"> {
+  let summary = "rounds what contractions read to 8-bit grids chosen from a profile";
   let description = [{
-    A product of dequantized operands becomes a product of the integers; its scales become one factor per channel behind
-    it. Dequantization sinks through ops that only move or pick elements, so that these run on 8 bits; behind
-    integer arithmetic the division of `nn.quantize` becomes part of the factor. Activations become unsigned.
-    Where no product follows, a dequantize stays, and the float op behind it reads 8 bits.
+    Puts a pair of `nn.quantize` and `nn.dequantize` behind every value of the quantization plan. A function that the
+    profile does not fit is an error.
 
     ```mlir
     // before
-    %0 = nn.dequantize %x, %sx, %zx : (tensor<4x8xi8>, tensor<f32>, tensor<i8>) -> tensor<4x8xf32>
-    %1 = nn.dequantize %w, %sw : (tensor<8x8xi8>, tensor<f32>) -> tensor<8x8xf32>
-    %2 = nn.matmul %0, %1 : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
-    %3 = nn.quantize %2, %sy, %zy : (tensor<4x8xf32>, tensor<f32>, tensor<i8>) -> tensor<4x8xi8>
-    // after: factor = sx sw / sy
-    %0 = nn.matmul %x, %w {zero_point = ...} : (tensor<4x8xi8>, tensor<8x8xi8>) -> tensor<4x8xi32>
-    %1 = nn.cast %0 : (tensor<4x8xi32>) -> tensor<4x8xf32>
-    %2 = nn.binary mul %1, %factor : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
-    %3 = nn.quantize %2, %one, %zy : (tensor<4x8xf32>, tensor<f32>, tensor<i8>) -> tensor<4x8xi8>
+    %0 = nn.unary relu %x : (tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+    %1 = nn.conv %0, %w {...} : (...) -> tensor<1x8x4x4xf32>
+    // after
+    %0 = nn.unary relu %x : (tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+    %q = nn.quantize %0, %scale, %zero : (...) -> tensor<1x8x4x4xui8>
+    %d = nn.dequantize %q, %scale, %zero : (...) -> tensor<1x8x4x4xf32>
+    %1 = nn.conv %d, %w {...} : (...) -> tensor<1x8x4x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+  let options = [Option<"profileFile", "profile", "std::string", "", "a profile, as fettle calibrate writes it">,
+                 Option<"grid", "grid", "::fettle::GridMethod", "::fettle::GridMethod::Mse", "how the ends of a grid are chosen", [{::llvm::cl::values(
+                   clEnumValN(::fettle::GridMethod::MinMax, "min-max", "nothing is clipped"),
+                   clEnumValN(::fettle::GridMethod::Percentile, "percentile", "a share of the elements is not clipped"),
+                   clEnumValN(::fettle::GridMethod::Entropy, "entropy", "least divergence"),
+                   clEnumValN(::fettle::GridMethod::Mse, "mse", "least mean square error"))}]>];
+}
+
+def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
+  let summary = "rounds the weights of contractions with integer inputs to 8 bits, one scale per output channel";
+  let description = [{
+    Only contractions that read an `nn.dequantize`: others stay in float. Weights are symmetric, -127..127.
+
+    ```mlir
+    // before
+    %1 = nn.conv %d, %w {...} : (tensor<1x8x4x4xf32>, tensor<8x8x3x3xf32>) -> tensor<1x8x2x2xf32>
+    // after: %q is a constant, %scale one number per output channel
+    %w8 = nn.dequantize %q, %scale {axis = 0} : (tensor<8x8x3x3xi8>, tensor<8xf32>) -> tensor<8x8x3x3xf32>
+    %1 = nn.conv %d, %w8 {...} : (tensor<1x8x4x4xf32>, tensor<8x8x3x3xf32>) -> tensor<1x8x2x2xf32>
     ```
   }];
   let dependentDialects = ["::fettle::nn::NnDialect"];

@@ -1,6 +1,7 @@
 //===- CommandTable.cpp - the verbs ---------------------------------------===//
 
 #include "tools/fettle/BenchCommand.h"
+#include "tools/fettle/CalibrateCommand.h"
 #include "tools/fettle/CompareCommand.h"
 #include "tools/fettle/CompileCommand.h"
 #include "tools/fettle/EvaluateCommand.h"
@@ -19,7 +20,7 @@ template <typename... Commands> static std::vector<std::unique_ptr<Command>> mak
 
 std::vector<std::unique_ptr<Command>> makeCommands() {
   return makeEach<InspectCommand, CompileCommand, RunCommand, BenchCommand, CompareCommand, EvaluateCommand,
-                  ExplainCommand, RecipesCommand>();
+                  CalibrateCommand, ExplainCommand, RecipesCommand>();
 }
 
 } // namespace fettle::cli

@@ -2,7 +2,6 @@
 
 #include "tools/fettle/CompileCommand.h"
 #include "codegen/artifact/HostSupport.h"
-#include "codegen/artifact/OutputFolder.h"
 #include "tools/fettle/ModelContext.h"
 #include "tools/fettle/Report.h"
 #include "tools/fettle/Spelling.h"
@@ -96,8 +95,13 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
   for (const std::string &setting : settings)
     if (llvm::Error error = setRecipeKey(request.recipe, setting))
       return std::move(error);
+  request.calibration = calibration;
+  request.profile = profile;
+  if (request.recipe.quantizes() && calibration.empty() && profile.empty())
+    return makeFailure(ExitCode::Usage, "recipe '" + request.recipe.name + "' measures the model, on what?",
+                       "--calibration C.npz, or --profile P made by fettle calibrate");
   for (auto [flag, value] : {std::pair("--calibration", &calibration), std::pair("--profile", &profile)})
-    if (!value->empty())
+    if (!value->empty() && !request.recipe.quantizes())
       return makeFailure(ExitCode::Usage,
                          "recipe '" + request.recipe.name + "' measures nothing, so " + flag + " has no use",
                          llvm::Twine("leave ") + flag + " out");
@@ -110,9 +114,15 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
       return makeFailure(ExitCode::Usage, "no phase '" + until + "'", suggestSpelling(until, names));
   }
   // Said now, not after a minute of compiling.
-  if (!request.until)
-    if (llvm::Error error = codegen::OutputFolder::check(request.output))
-      return withExitCode(std::move(error), ExitCode::File);
+  if (!request.until && llvm::sys::fs::exists(request.output)) {
+    if (!llvm::sys::fs::is_directory(request.output))
+      return makeFailure(ExitCode::File, request.output + ": exists and is not an artifact; it is left as it is");
+    auto manifest = codegen::Manifest::read(request.output);
+    if (!manifest) {
+      llvm::consumeError(manifest.takeError());
+      return makeFailure(ExitCode::File, request.output + ": exists and is not an artifact; it is left as it is");
+    }
+  }
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();

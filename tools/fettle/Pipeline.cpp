@@ -5,13 +5,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/fettle/Pipeline.h"
-#include "calibration/Samples.h"
 #include "codegen/artifact/Artifact.h"
 #include "codegen/artifact/HostSupport.h"
 #include "codegen/artifact/Loader.h"
 #include "codegen/artifact/OutputFolder.h"
 #include "codegen/cpu/CompileModule.h"
 #include "ir/support/Origin.h"
+#include "tools/fettle/Calibration.h"
 #include "tools/fettle/Diagnostics.h"
 #include "tools/fettle/ExitCode.h"
 #include "tools/fettle/OutputFile.h"
@@ -38,23 +38,34 @@ std::string defaultModelName(llvm::StringRef path) {
   return folder.empty() || folder == "/" ? stem.str() : folder.str();
 }
 
+/// What progress counts: phases, measuring, code generation, writing the artifact.
+static unsigned countSteps(const CompileRequest &request) {
+  unsigned ran = request.until ? unsigned(*request.until) + 1 : unsigned(phases().size()) + 2;
+  return ran + (request.calibration.empty() ? 0 : 1);
+}
+
 namespace {
 /// One compilation: the phases share its diagnostics, progress and clock.
 class Compilation {
 public:
   Compilation(Environment &environment, mlir::MLIRContext &context, const CompileRequest &request)
       : environment(environment), context(context), request(request), diagnostics(context),
-        progress(environment, request.until ? unsigned(*request.until) + 1 : unsigned(phases().size()) + 2) {
+        progress(environment, countSteps(request)) {
     result.name = request.name.empty() ? defaultModelName(request.model) : request.name;
   }
 
   llvm::Error importFile();
   llvm::Error runPhase(const PhaseInfo &phase);
+  llvm::Error measure();
   llvm::Error dumpIr(unsigned number, llvm::StringRef phase);
   llvm::Error writeIr();
   llvm::Error generateCode();
   llvm::Error writeFolder();
 
+  Profile takeProfile() {
+    progress.finish();
+    return std::move(profile);
+  }
   CompileResult take() {
     progress.finish();
     for (const PhaseTime &phase : result.phases)
@@ -86,6 +97,7 @@ private:
   std::future<llvm::Expected<std::string>> modelHash;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   llvm::StringSet<> importedNodes;
+  Profile profile;
   llvm::json::Object macsByPrecision;
   std::optional<codegen::CompiledModel> compiled;
 };
@@ -142,7 +154,10 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase) {
   if (phase.phase != Phase::Import)
     begin(phase.name);
   mlir::PassManager passManager(&context);
-  buildPhase(passManager, phase.phase);
+  Quantization quantization;
+  if (request.recipe.quantizes())
+    quantization = {&profile, request.recipe.activations};
+  buildPhase(passManager, phase.phase, quantization);
   if (mlir::failed(passManager.run(*module)))
     return diagnostics.problems().empty()
                ? makeFailure(ExitCode::InternalBug,
@@ -151,6 +166,29 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase) {
   if (phase.phase != Phase::Import)
     end();
   return dumpIr(unsigned(phase.phase) + 1, phase.name);
+}
+
+llvm::Error Compilation::measure() {
+  if (!request.profile.empty()) {
+    auto read = readProfile(request.profile);
+    if (!read)
+      return read.takeError();
+    profile = std::move(*read);
+    return llvm::Error::success();
+  }
+  begin("calibrate");
+  auto function = module->lookupSymbol<mlir::func::FuncOp>("main");
+  auto calibration = Calibration::open(function, request.calibration, request.jobs);
+  if (!calibration)
+    return calibration.takeError();
+  auto measured = (*calibration)->measure(function, [this](int64_t done, int64_t total) {
+    progress.advance(done, total, "runs");
+  });
+  if (!measured)
+    return measured.takeError();
+  profile = std::move(*measured);
+  end();
+  return llvm::Error::success();
 }
 
 llvm::Error Compilation::writeIr() {
@@ -261,8 +299,13 @@ llvm::Error Compilation::writeFolder() {
   if (!hash)
     return withExitCode(hash.takeError(), ExitCode::File);
   options.modelHash = *hash;
-  options.recipeHash =
-      llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(request.recipe.text)), /*LowerCase=*/true);
+  auto hashText = [](llvm::StringRef text) {
+    return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(text)), /*LowerCase=*/true);
+  };
+  options.recipeHash = hashText(request.recipe.text);
+  // The profile stands for the samples: the artifact is the same whether they or it were given.
+  if (request.recipe.quantizes())
+    options.dataHash = hashText(profile.toJson());
   options.details = describe();
   if (request.golden) {
     std::vector<calibration::InputSpec> specs;
@@ -303,6 +346,10 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
   // The module is tidied, raised, fused, laid out for the target and cut into kernels (passes/Phases.def),
   // each phase closing with the check of its contract.
   for (const PhaseInfo &phase : phases()) {
+    // What a recipe must know about the model is measured on the fused float module, or read from a profile.
+    if (phase.phase == Phase::Quantize && request.recipe.quantizes())
+      if (llvm::Error error = compilation.measure())
+        return std::move(error);
     if (llvm::Error error = compilation.runPhase(phase))
       return std::move(error);
     if (phase.phase == request.until) {
@@ -318,6 +365,22 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
   if (llvm::Error error = compilation.writeFolder())
     return std::move(error);
   return compilation.take();
+}
+
+llvm::Expected<Profile> measureModel(Environment &environment, mlir::MLIRContext &context,
+                                     const CompileRequest &request) {
+  CompileRequest fused = request;
+  fused.until = Phase::Fuse;
+  Compilation compilation(environment, context, fused);
+  if (llvm::Error error = compilation.importFile())
+    return std::move(error);
+  for (const PhaseInfo &phase : phases())
+    if (phase.phase <= Phase::Fuse)
+      if (llvm::Error error = compilation.runPhase(phase))
+        return std::move(error);
+  if (llvm::Error error = compilation.measure())
+    return std::move(error);
+  return compilation.takeProfile();
 }
 
 } // namespace fettle::cli

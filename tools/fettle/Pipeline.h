@@ -18,6 +18,7 @@ struct CompileRequest {
   CpuTarget target;
   Recipe recipe;
   Bindings bindings;
+  std::string calibration, profile; ///< paths of samples and of a profile; a recipe that measures needs one of them
   std::optional<Phase> until; ///< stop there and write the IR
   std::string dumpFolder;     ///< empty: no dumps
   unsigned jobs = 1;          ///< threads of code generation; the result does not depend on it
@@ -42,6 +43,10 @@ struct CompileResult {
 /// them; the error then has exit code 1 and no text.
 llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRContext &context,
                                            const CompileRequest &request);
+
+/// Imports and fuses `request.model` and measures it on `request.calibration`.
+llvm::Expected<Profile> measureModel(Environment &environment, mlir::MLIRContext &context,
+                                     const CompileRequest &request);
 
 /// The name of the file without extension, or of its folder for a `model.onnx`.
 std::string defaultModelName(llvm::StringRef path);

@@ -2,6 +2,7 @@
 
 #include "tools/fettle/Progress.h"
 #include "llvm/ADT/Twine.h"
+#include "llvm/Support/FormatVariadic.h"
 #include <chrono>
 
 namespace fettle::cli {
@@ -21,12 +22,15 @@ void Progress::begin(llvm::StringRef newName) {
   std::lock_guard<std::mutex> lock(mutex);
   ++step;
   name = newName.str();
-  count.clear();
+  unitsDone = unitsTotal = 0;
+  stepStartSeconds = environment.clockSeconds();
 }
 
-void Progress::advance(int64_t done, int64_t total, llvm::StringRef unit) {
+void Progress::advance(int64_t done, int64_t total, llvm::StringRef newUnit) {
   std::lock_guard<std::mutex> lock(mutex);
-  count = (" " + llvm::Twine(done) + "/" + llvm::Twine(total) + " " + unit).str();
+  unitsDone = done;
+  unitsTotal = total;
+  unit = newUnit.str();
 }
 
 void Progress::finish() {
@@ -55,13 +59,19 @@ void Progress::watch() {
 void Progress::show() {
   if (step == 0)
     return;
-  std::string line = ("[" + llvm::Twine(step) + "/" + llvm::Twine(steps) + "] " + name + count).str();
+  double now = environment.clockSeconds();
+  std::string line = ("[" + llvm::Twine(step) + "/" + llvm::Twine(steps) + "] " + name).str();
+  if (unitsTotal) {
+    line += llvm::formatv(" {0}/{1} {2}", unitsDone, unitsTotal, unit).str();
+    // Extrapolated; not before a tenth is done, as the first units also warm up.
+    if (unitsDone * 10 >= unitsTotal && unitsDone < unitsTotal)
+      line += llvm::formatv(", {0:f0} s left", (now - stepStartSeconds) * (unitsTotal - unitsDone) / unitsDone).str();
+  }
   if (environment.errIsTerminal) {
     environment.err << '\r' << line << std::string(shownWidth > line.size() ? shownWidth - line.size() : 0, ' ');
     shownWidth = line.size();
     return;
   }
-  double now = environment.clockSeconds();
   if (lastShownStep == step && now - lastLineSeconds < secondsBetweenLines)
     return;
   environment.err << line << '\n';

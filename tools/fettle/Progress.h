@@ -11,7 +11,7 @@
 
 namespace fettle::cli {
 
-/// Says "[3/7] codegen 12/48 kernels" on the error stream: nothing in the first
+/// Says "[3/7] codegen 12/48 kernels, 5 s left" on the error stream: nothing in the first
 /// two seconds, then one line that rewrites itself on a terminal, and elsewhere a
 /// plain line per step and every ten seconds.
 class Progress {
@@ -35,8 +35,9 @@ private:
   std::mutex mutex;
   std::condition_variable changed;
   unsigned step = 0;
-  std::string name, count;
-  double lastLineSeconds = 0;
+  std::string name, unit;
+  int64_t unitsDone = 0, unitsTotal = 0; ///< of this step
+  double stepStartSeconds = 0, lastLineSeconds = 0;
   unsigned lastShownStep = 0;
   size_t shownWidth = 0;
   bool over = false;

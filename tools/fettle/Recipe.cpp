@@ -9,6 +9,7 @@
 #include "tools/fettle/ExitCode.h"
 #include "tools/fettle/Spelling.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -23,6 +24,14 @@ llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
        "# The model's own arithmetic; nothing is compressed.\n"
        "version: 1\n"
        "precision: float\n"
+       "golden:            # a random input and its answer, to check the artifact where it runs\n"
+       "  seed: 0\n"},
+      {"int8", "8-bit integers where the multiply-adds are; needs --calibration or --profile",
+       "# 8-bit weights and activations in convolutions and matrix products, chosen on calibration samples.\n"
+       "version: 1\n"
+       "precision: int8\n"
+       "activations:\n"
+       "  grid: mse        # mse, min-max, percentile or entropy: how the ends of an 8-bit range are chosen\n"
        "golden:            # a random input and its answer, to check the artifact where it runs\n"
        "  seed: 0\n"}};
   return recipes;
@@ -42,7 +51,27 @@ static const std::vector<RecipeKey> &recipeKeys() {
       {"precision",
        [](Recipe &recipe, llvm::StringRef text) {
          recipe.precision = text.str();
-         return text == "float" ? "" : "float";
+         return text == "float" || text == "int8" ? "" : "float or int8";
+       }},
+      {"activations.grid",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         auto method = llvm::StringSwitch<std::optional<GridMethod>>(text)
+                           .Case("min-max", GridMethod::MinMax)
+                           .Case("percentile", GridMethod::Percentile)
+                           .Case("entropy", GridMethod::Entropy)
+                           .Case("mse", GridMethod::Mse)
+                           .Default(std::nullopt);
+         if (!method)
+           return "min-max, percentile, entropy or mse";
+         recipe.activations.method = *method;
+         return "";
+       }},
+      {"activations.percentile",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         double &percentile = recipe.activations.percentile;
+         return text.getAsDouble(percentile) || !(percentile > 50 && percentile <= 100)
+                    ? "a number of per cent, above 50 and at most 100"
+                    : "";
        }},
       {"golden.seed",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {

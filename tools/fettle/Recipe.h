@@ -2,6 +2,7 @@
 #ifndef FETTLE_TOOLS_RECIPE_H
 #define FETTLE_TOOLS_RECIPE_H
 
+#include "passes/quantize/Grid.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 #include <string>
@@ -12,10 +13,15 @@ namespace fettle::cli {
 struct Recipe {
   std::string name = "float";
   std::string text; ///< the YAML it was read from, then one KEY=VALUE line per --set: what a hash is made of
-  /// "float": the arithmetic of the model itself.
+  /// "float": the arithmetic of the model itself; "int8": 8-bit weights and activations.
   std::string precision = "float";
+  /// How the grids of 8-bit activations are chosen.
+  GridOptions activations;
   /// The random sample in golden/ is made from it.
   uint64_t goldenSeed = 0;
+
+  /// Whether it needs to measure the model.
+  bool quantizes() const { return precision == "int8"; }
 };
 
 struct BuiltInRecipe {

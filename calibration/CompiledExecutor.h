@@ -1,0 +1,30 @@
+//===- CompiledExecutor.h - functions run as compiled code -----------------===//
+#ifndef FETTLE_CALIBRATION_COMPILEDEXECUTOR_H
+#define FETTLE_CALIBRATION_COMPILEDEXECUTOR_H
+
+#include "calibration/Samples.h"
+#include "ir/profile/Executor.h"
+
+namespace fettle::calibration {
+
+/// Compiles functions for this machine by the phases and the back end that make
+/// artifacts, and runs them on samples, one at a time.
+class CompiledExecutor : public Executor {
+public:
+  /// `samples` fit the arguments of the functions to come. Code is written to
+  /// `scratch`, a folder of the caller's, and compiled by `jobs` threads.
+  CompiledExecutor(const Samples &samples, std::string scratch, unsigned jobs);
+
+  int64_t numSamples() const override { return samples.size(); }
+  llvm::Expected<std::unique_ptr<TappedProgram>> prepare(mlir::func::FuncOp function,
+                                                         llvm::ArrayRef<mlir::Value> taps) override;
+
+private:
+  const Samples &samples;
+  std::string scratch;
+  unsigned jobs, prepared = 0;
+};
+
+} // namespace fettle::calibration
+
+#endif

@@ -1,0 +1,43 @@
+//===- Observers.cpp - how the elements of a tensor are spread -------------===//
+
+#include "calibration/Observers.h"
+#include <algorithm>
+#include <cmath>
+
+namespace fettle::calibration {
+
+void RangeObserver::see(llvm::ArrayRef<float> values) {
+  float least = low, greatest = high, probe = 0;
+  for (float value : values) {
+    least = std::min(least, value);
+    greatest = std::max(greatest, value);
+    probe += value * 0.0f; // NaN for ever once an element is not finite
+  }
+  low = least;
+  high = greatest;
+  finite &= probe == 0.0f;
+}
+
+HistogramObserver::HistogramObserver(float min, float max, unsigned bins) : low(min), high(max), counts(bins, 0) {
+  // In double: the width of a range of floats may overflow a float.
+  double perUnit = bins / (double(max) - double(min));
+  binsPerUnit = std::isfinite(static_cast<float>(perUnit)) ? static_cast<float>(perUnit) : 0.0f;
+}
+
+void HistogramObserver::see(llvm::ArrayRef<float> values) {
+  const float last = static_cast<float>(counts.size() - 1);
+  for (float value : values) {
+    float position = (value - low) * binsPerUnit;
+    ++counts[static_cast<size_t>(std::min(std::max(position, 0.0f), last))];
+  }
+}
+
+TensorStatistics HistogramObserver::take() {
+  TensorStatistics statistics;
+  statistics.min = low;
+  statistics.max = high;
+  statistics.histogram = std::move(counts);
+  return statistics;
+}
+
+} // namespace fettle::calibration

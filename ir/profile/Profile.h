@@ -1,0 +1,40 @@
+//===- Profile.h - what was measured on a model, and its file --------------===//
+#ifndef FETTLE_IR_PROFILE_PROFILE_H
+#define FETTLE_IR_PROFILE_PROFILE_H
+
+#include "llvm/Support/Error.h"
+#include "llvm/Support/JSON.h"
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace fettle {
+
+/// How the elements of a tensor are spread, over all samples.
+struct TensorStatistics {
+  double min = 0, max = 0; ///< of all elements, finite, min <= max
+  /// Elements by value, in bins of equal width from min to max, both included.
+  std::vector<int64_t> histogram;
+
+  int64_t count() const;
+  double binWidth() const { return (max - min) / double(histogram.size()); }
+  /// The middle of bin `i`.
+  double binCenter(size_t i) const { return min + (double(i) + 0.5) * binWidth(); }
+};
+
+/// Measured once, reused in any later compilation of the same model.
+struct Profile {
+  int64_t samples = 0;
+  std::map<std::string, TensorStatistics> tensors; ///< by value name (ValueNames.h)
+
+  /// Equal profiles give equal text.
+  std::string toJson() const;
+  /// The error says what is wrong with the text: it is no JSON, has another schema
+  /// version, or an entry is not as this version writes it.
+  static llvm::Expected<Profile> fromJson(llvm::StringRef text);
+};
+
+} // namespace fettle
+
+#endif

@@ -1,0 +1,23 @@
+// RUN: fettle-opt %s --quantize-activations="profile=%S/Inputs/two.json grid=min-max" | FileCheck %s
+
+// From -1 to 1.55 in 255 steps of 0.01; -1 is 0, so that 0 is 100.
+// CHECK-LABEL: func.func @main
+// CHECK-DAG: %[[SX:.*]] = nn.constant dense<0.00999999977> : tensor<f32>
+// CHECK-DAG: %[[ZX:.*]] = nn.constant dense<100> : tensor<ui8>
+// CHECK: %[[QX:.*]] = nn.quantize %arg0, %[[SX]], %[[ZX]] : (tensor<1x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<1x8xui8>
+// CHECK: %[[DX:.*]] = nn.dequantize %[[QX]], %[[SX]], %[[ZX]] : (tensor<1x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x8xf32>
+// CHECK: %[[M:.*]] = nn.matmul %[[DX]], %{{.*}}
+// CHECK: %[[R:.*]] = nn.unary relu %[[M]]
+// CHECK: %[[QR:.*]] = nn.quantize %[[R]]
+// CHECK: %[[DR:.*]] = nn.dequantize %[[QR]]
+// Both readers of what was computed from integers read integers.
+// CHECK: %[[N:.*]] = nn.matmul %[[DR]], %{{.*}}
+// CHECK: nn.binary add %[[N]], %[[DR]]
+func.func @main(%x: tensor<1x8xf32> {nn.name = "x"}) -> tensor<1x8xf32> {
+  %w = nn.constant dense<0.5> : tensor<8x8xf32>
+  %0 = nn.matmul %x, %w : (tensor<1x8xf32>, tensor<8x8xf32>) -> tensor<1x8xf32> loc("first"("MatMul"))
+  %1 = nn.unary relu %0 : (tensor<1x8xf32>) -> tensor<1x8xf32> loc("relu"("Relu"))
+  %2 = nn.matmul %1, %w : (tensor<1x8xf32>, tensor<8x8xf32>) -> tensor<1x8xf32> loc("second"("MatMul"))
+  %3 = nn.binary add %2, %1 : (tensor<1x8xf32>, tensor<1x8xf32>) -> tensor<1x8xf32> loc("sum"("Add"))
+  return %3 : tensor<1x8xf32>
+}

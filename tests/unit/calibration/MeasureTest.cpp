@@ -1,0 +1,156 @@
+//===- MeasureTest.cpp - observers, and a function run with taps -----------===//
+
+#include "calibration/CompiledExecutor.h"
+#include "calibration/Measure.h"
+#include "calibration/Observers.h"
+#include "codegen/cpu/CompileModule.h"
+#include "ir/nn/Nn.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace mlir;
+using namespace fettle::calibration;
+
+namespace fettle::test {
+
+TEST(Observers, DoNotDependOnGrouping) {
+  std::vector<float> values;
+  for (int i = 0; i < 1000; ++i)
+    values.push_back(std::sin(float(i) * 1.7f) * 3 - 1);
+  auto observe = [&](size_t step) {
+    RangeObserver range;
+    for (size_t i = 0; i < values.size(); i += step)
+      range.see(llvm::ArrayRef(values).slice(i, std::min(step, values.size() - i)));
+    HistogramObserver histogram(range.min(), range.max(), 64);
+    for (size_t i = 0; i < values.size(); i += step)
+      histogram.see(llvm::ArrayRef(values).slice(i, std::min(step, values.size() - i)));
+    return histogram.take();
+  };
+  TensorStatistics whole = observe(values.size()), parts = observe(7);
+  EXPECT_EQ(whole.min, parts.min);
+  EXPECT_EQ(whole.max, parts.max);
+  EXPECT_EQ(whole.histogram, parts.histogram);
+  EXPECT_EQ(whole.count(), 1000);
+}
+
+TEST(Observers, PutElementsIntoTheirBins) {
+  HistogramObserver histogram(-1, 3, 4);
+  histogram.see({-1, -0.5f, 0.5f, 3, 2.5f, 2});
+  EXPECT_EQ(histogram.take().histogram, (std::vector<int64_t>{2, 1, 0, 3}));
+  HistogramObserver constant(5, 5, 4);
+  constant.see({5, 5});
+  EXPECT_EQ(constant.take().histogram, (std::vector<int64_t>{2, 0, 0, 0}));
+  HistogramObserver huge(-3e38f, 3e38f, 2);
+  huge.see({-1e38f, 1e38f, 2e38f});
+  EXPECT_EQ(huge.take().histogram, (std::vector<int64_t>{1, 2}));
+}
+
+TEST(Observers, NoticeWhatIsNotFinite) {
+  for (float bad : {NAN, INFINITY, -INFINITY}) {
+    RangeObserver range;
+    EXPECT_TRUE(range.isEmpty());
+    range.see({1, bad, 2});
+    EXPECT_FALSE(range.allFinite());
+    range.see({1, 2});
+    EXPECT_FALSE(range.allFinite());
+  }
+}
+
+class Measured : public testing::Test {
+protected:
+  void SetUp() override {
+    codegen::loadCodegenDialects(context);
+    ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("measured", scratch));
+    module = parseSourceString<ModuleOp>(R"(
+      func.func @main(%x: tensor<4xf32> {nn.name = "x"}) -> (tensor<4xf16> {nn.name = "y"}) {
+        %two = nn.constant dense<2.0> : tensor<f32>
+        %0 = nn.binary mul %x, %two : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32> loc("twice"("Mul"))
+        %1 = nn.unary relu %0 : (tensor<4xf32>) -> tensor<4xf32> loc("positive"("Relu"))
+        %2 = nn.cast %1 : (tensor<4xf32>) -> tensor<4xf16> loc("half"("Cast"))
+        return %2 : tensor<4xf16>
+      })",
+                                         &context);
+    ASSERT_TRUE(bool(module));
+  }
+  void TearDown() override { llvm::sys::fs::remove_directories(scratch); }
+
+  func::FuncOp function() { return module->lookupSymbol<func::FuncOp>("main"); }
+  SmallVector<Value> allValues() {
+    SmallVector<Value> values(function().getArguments());
+    for (Operation &op : function().getOps())
+      if (!isa<nn::ConstantOp, func::ReturnOp>(op))
+        values.push_back(op.getResult(0));
+    return values;
+  }
+  /// Two samples.
+  Samples samples(std::vector<float> numbers) {
+    HostTensor array(RankedTensorType::get({2, 4}, Float32Type::get(&context)));
+    for (auto [i, number] : llvm::enumerate(numbers))
+      array.setDouble(i, number);
+    auto cut = Samples::cut({{"x", RankedTensorType::get({4}, Float32Type::get(&context))}}, {{"x", array}});
+    EXPECT_TRUE(bool(cut));
+    return std::move(*cut);
+  }
+
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+  llvm::SmallString<64> scratch;
+};
+
+TEST_F(Measured, TapsAreTheValues) {
+  Samples data = samples({1, -2, 3, -4, 5, -6, 7, -8});
+  CompiledExecutor executor(data, scratch.str().str(), 1);
+  EXPECT_EQ(executor.numSamples(), 2);
+  std::string before, after;
+  llvm::raw_string_ostream(before) << *module;
+  auto program = executor.prepare(function(), allValues());
+  ASSERT_TRUE(bool(program)) << llvm::toString(program.takeError());
+  llvm::raw_string_ostream(after) << *module;
+  EXPECT_EQ(before, after);
+  auto seen = (*program)->run(1);
+  ASSERT_TRUE(bool(seen)) << llvm::toString(seen.takeError());
+  ASSERT_EQ(seen->size(), 4u);
+  EXPECT_EQ((*seen)[0].doubles(), (std::vector<double>{5, -6, 7, -8}));
+  EXPECT_EQ((*seen)[1].doubles(), (std::vector<double>{10, -12, 14, -16}));
+  EXPECT_EQ((*seen)[2].doubles(), (std::vector<double>{10, 0, 14, 0}));
+  EXPECT_TRUE((*seen)[3].elementType().isF32());
+  EXPECT_EQ((*seen)[3].doubles(), (std::vector<double>{10, 0, 14, 0}));
+}
+
+TEST_F(Measured, ProfilesSpanAllSamples) {
+  Samples data = samples({1, -2, 3, -4, 5, -6, 7, -8});
+  CompiledExecutor executor(data, scratch.str().str(), 1);
+  MeasureOptions options;
+  options.bins = 4;
+  int64_t steps = 0;
+  options.progress = [&](int64_t done, int64_t total) {
+    EXPECT_EQ(done, ++steps);
+    EXPECT_EQ(total, 4);
+  };
+  auto profile = measure(executor, function(), allValues(), options);
+  ASSERT_TRUE(bool(profile)) << llvm::toString(profile.takeError());
+  EXPECT_EQ(steps, 4);
+  EXPECT_EQ(profile->samples, 2);
+  ASSERT_EQ(profile->tensors.size(), 4u);
+  EXPECT_EQ(profile->tensors["x"].min, -8);
+  EXPECT_EQ(profile->tensors["twice"].max, 14);
+  EXPECT_EQ(profile->tensors["positive"].histogram, (std::vector<int64_t>{5, 1, 1, 1}));
+}
+
+TEST_F(Measured, OverflowIsNamed) {
+  Samples data = samples({1, 2, 3, 4, 5, 3e38f, 7, 8});
+  CompiledExecutor executor(data, scratch.str().str(), 1);
+  auto profile = measure(executor, function(), allValues(), {});
+  ASSERT_FALSE(bool(profile));
+  EXPECT_EQ(llvm::toString(profile.takeError()), "'twice' is NaN or infinite on sample 1");
+}
+
+TEST_F(Measured, SamplesMustBeFinite) {
+  EXPECT_FALSE(bool(samples({1, 2, 3, 4, 5, 6, 7, 8}).checkFinite()));
+  EXPECT_EQ(llvm::toString(samples({1, 2, 3, 4, 5, NAN, 7, 8}).checkFinite()),
+            "array 'x' holds NaN or infinity in sample 1");
+}
+
+} // namespace fettle::test

@@ -1,0 +1,50 @@
+//===- CalibrateCommand.cpp - fettle calibrate -----------------------------===//
+
+#include "tools/fettle/CalibrateCommand.h"
+#include "tools/fettle/ModelContext.h"
+#include "tools/fettle/OutputFile.h"
+#include "tools/fettle/Pipeline.h"
+#include <CLI/CLI.hpp>
+
+namespace fettle::cli {
+
+void CalibrateCommand::addOptions(CLI::App &app) {
+  app.add_option("MODEL", model, "an ONNX model")->type_name("")->required();
+  app.add_option("C.npz", samples, "one array per input, as many samples as are to be measured on")
+      ->type_name("")
+      ->required();
+  app.add_option("-o,--output", output, "the profile, for compile --profile")->type_name("FILE")->required();
+  app.add_option("-j,--jobs", jobs, "threads of code generation; default: all cores. The result is the same")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  modelOptions.addOptions(app);
+}
+
+llvm::Expected<ExitCode> CalibrateCommand::run(Environment &environment) {
+  ModelContext modelContext(jobs ? jobs : environment.cores);
+  mlir::MLIRContext &context = *modelContext;
+  CompileRequest request;
+  request.model = model;
+  request.calibration = samples;
+  request.jobs = jobs ? jobs : environment.cores;
+  auto bindings = modelOptions.parse(context);
+  if (!bindings)
+    return bindings.takeError();
+  request.bindings = std::move(*bindings);
+  auto profile = measureModel(environment, context, request);
+  if (!profile)
+    return profile.takeError();
+  if (output == "-")
+    environment.out << profile->toJson();
+  else if (llvm::Error error = writeWholeFile(output, profile->toJson()))
+    return std::move(error);
+  if (wantsText() && output != "-")
+    environment.out << output << ": " << profile->tensors.size() << " tensors on " << profile->samples << " samples\n";
+  if (llvm::Error error = writeJson(environment, llvm::json::Object{{"schema_version", 1},
+                                                                    {"samples", profile->samples},
+                                                                    {"tensors", int64_t(profile->tensors.size())}}))
+    return std::move(error);
+  return ExitCode::Done;
+}
+
+} // namespace fettle::cli

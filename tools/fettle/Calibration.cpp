@@ -1,0 +1,72 @@
+//===- Calibration.cpp - samples that a model is measured on ---------------===//
+
+#include "tools/fettle/Calibration.h"
+#include "calibration/Measure.h"
+#include "passes/quantize/QuantizationPlan.h"
+#include "tools/fettle/ExitCode.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace mlir;
+
+namespace fettle::cli {
+
+static std::vector<calibration::InputSpec> inputsOf(func::FuncOp function) {
+  std::vector<calibration::InputSpec> inputs;
+  for (BlockArgument argument : function.getArguments()) {
+    auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "nn.name");
+    inputs.push_back({name ? name.str() : "", cast<RankedTensorType>(argument.getType())});
+  }
+  return inputs;
+}
+
+llvm::Expected<std::unique_ptr<Calibration>> Calibration::open(func::FuncOp function, llvm::StringRef path,
+                                                               unsigned jobs) {
+  if (llvm::sys::fs::is_directory(path))
+    return makeFailure(ExitCode::File, path + ": is a folder; samples are read from .npz files");
+  auto arrays = calibration::readNpz(*function.getContext(), path);
+  if (!arrays)
+    return withExitCode(arrays.takeError(), ExitCode::File);
+  auto refuse = [&](llvm::Error error) {
+    return makeFailure(ExitCode::Rejected, path + ": " + llvm::toString(std::move(error)),
+                       "one array per model input, named as the input, all numbers finite");
+  };
+  std::unique_ptr<Calibration> calibration(new Calibration);
+  auto samples = calibration::Samples::cut(inputsOf(function), std::move(*arrays));
+  if (!samples)
+    return refuse(samples.takeError());
+  calibration->samples = std::move(*samples);
+  if (llvm::Error error = calibration->samples.checkFinite())
+    return refuse(std::move(error));
+  auto scratch = TemporaryPath::makeFolder();
+  if (!scratch)
+    return scratch.takeError();
+  calibration->scratch = std::move(*scratch);
+  calibration->executor =
+      std::make_unique<calibration::CompiledExecutor>(calibration->samples, calibration->scratch->path(), jobs);
+  return calibration;
+}
+
+llvm::Expected<Profile> Calibration::measure(func::FuncOp function,
+                                             std::function<void(int64_t done, int64_t total)> progress) {
+  QuantizationPlan plan(function);
+  calibration::MeasureOptions options;
+  options.progress = std::move(progress);
+  auto profile = calibration::measure(*executor, function, plan.values(), options);
+  if (!profile)
+    return withExitCode(profile.takeError(), ExitCode::Rejected);
+  return profile;
+}
+
+llvm::Expected<Profile> readProfile(llvm::StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return makeFailure(ExitCode::File, path + ": " + buffer.getError().message());
+  auto profile = Profile::fromJson((*buffer)->getBuffer());
+  if (!profile)
+    return makeFailure(ExitCode::Rejected, path + ": " + llvm::toString(profile.takeError()),
+                       "fettle calibrate writes profiles");
+  return profile;
+}
+
+} // namespace fettle::cli

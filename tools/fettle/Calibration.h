@@ -1,0 +1,39 @@
+//===- Calibration.h - samples that a model is measured on -----------------===//
+#ifndef FETTLE_TOOLS_CALIBRATION_H
+#define FETTLE_TOOLS_CALIBRATION_H
+
+#include "calibration/CompiledExecutor.h"
+#include "ir/profile/Profile.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "tools/fettle/OutputFile.h"
+#include <functional>
+
+namespace fettle::cli {
+
+/// Samples of one model, and what runs it on them.
+class Calibration {
+public:
+  /// Reads `path` (.npz) as samples of `function`'s arguments. Errors: exit code 4 for a
+  /// file that cannot be read, 1 for samples that are not the model's or not finite.
+  static llvm::Expected<std::unique_ptr<Calibration>> open(mlir::func::FuncOp function, llvm::StringRef path,
+                                                           unsigned jobs);
+
+  /// What the quantize phase wants to know about `function`, as the fuse phase left it.
+  llvm::Expected<Profile> measure(mlir::func::FuncOp function,
+                                  std::function<void(int64_t done, int64_t total)> progress);
+
+private:
+  Calibration() = default;
+
+  calibration::Samples samples;
+  std::unique_ptr<TemporaryPath> scratch;
+  std::unique_ptr<calibration::CompiledExecutor> executor;
+};
+
+/// Reads a profile that was written before. Exit code 4 for a file that cannot be read, 1
+/// for one that is no profile.
+llvm::Expected<Profile> readProfile(llvm::StringRef path);
+
+} // namespace fettle::cli
+
+#endif
