@@ -278,7 +278,7 @@ static void importBatchedScan(NodeImporter &node) {
 
 ArrayRef<OperatorEntry> controlFlowOperators() {
   static const OperatorEntry table[] = {
-      {"", "If", 1, newestOpset, importIf, "branches of equal shapes, unless the condition follows from constants"},
+      {"", "If", 1, newestOpset, importIf, "branches that give equal types and shapes, or a condition that follows from constants"},
       {"", "Loop", 1, newestOpset, importLoop, "unrolled: the trip count must follow from constants"},
       {"", "Scan", 8, 8, importBatchedScan, "unrolled; sequences of one length"},
       {"", "Scan", 9, newestOpset, importScan, "unrolled"},

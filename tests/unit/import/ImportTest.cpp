@@ -185,6 +185,43 @@ TEST_F(ImportTest, DynamicIfComputesBothBranches) {
   EXPECT_EQ((*outputs)[0].doubleAt(0), -3);
 }
 
+/// An If on input `c` between two bodies over inputs x [4] and w [1, 4].
+static GraphSpec choice(const GraphSpec &onTrue, const GraphSpec &onFalse) {
+  GraphSpec graph = GraphSpec().input("c", {}, DataType::Bool).input("x", {4}).input("w", {1, 4}).output("y");
+  graph.node({"If", {"c"}, {"y"}, "choice", "",
+              {graphAttribute("then_branch", onTrue.proto), graphAttribute("else_branch", onFalse.proto)}});
+  return graph;
+}
+
+TEST_F(ImportTest, DynamicIfOfDifferentResultsIsRefused) {
+  GraphSpec same = body("Relu", "x", "a"), integers = GraphSpec().output("b");
+  integers.node({"Cast", {"x"}, {"b"}, "cast", "", {integerAttribute("to", int64_t(DataType::Int64))}});
+  GraphSpec shorter = GraphSpec().integers("two", {2}).integers("zero", {0}).output("b");
+  shorter.node({"Slice", {"x", "zero", "two"}, {"b"}, "slice"});
+  std::pair<GraphSpec, std::string> cases[] = {{body("Neg", "w", "b"), "gives float32 4 or float32 1x4"},
+                                               {shorter, "gives float32 4 or float32 2"},
+                                               {integers, "gives float32 4 or int64 4"}};
+  for (const auto &[other, results] : cases) {
+    ImportResult result = import(choice(same, other));
+    EXPECT_FALSE(result.module);
+    ASSERT_EQ(result.problems.size(), 1u) << results;
+    EXPECT_EQ(result.problems[0].node, "choice");
+    EXPECT_EQ(result.problems[0].op, "If");
+    EXPECT_TRUE(mentions(result.problems[0].reason, results)) << result.problems[0].reason;
+    EXPECT_TRUE(mentions(result.problems[0].reason, "depending on a condition that is computed at run time"));
+    EXPECT_TRUE(mentions(result.problems[0].remedy, "--const c=VALUE")) << result.problems[0].remedy;
+  }
+}
+
+TEST_F(ImportTest, KnownIfTakesABranchOfAnyShape) {
+  Bindings bindings;
+  bindings.constantTexts["c"] = "0";
+  ImportResult result = import(choice(body("Relu", "x", "a"), body("Neg", "w", "b")), bindings);
+  ASSERT_TRUE(result.module) << texts(result).front();
+  EXPECT_EQ(mainOf(result).getFunctionType().getResult(0),
+            mlir::RankedTensorType::get({1, 4}, mlir::Float32Type::get(&context)));
+}
+
 TEST_F(ImportTest, EndlessLoopsAreRefused) {
   GraphSpec loop = GraphSpec().input("i", {}, DataType::Int64).input("go", {}, DataType::Bool).input("v", {4});
   loop.output("on").output("w");
