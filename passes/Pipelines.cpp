@@ -34,6 +34,8 @@ void buildPhase(OpPassManager &passManager, Phase phase, const Quantization &qua
     function.addPass(createVerifyImportPass());
     return;
   case Phase::Normalize:
+    // While the model's own quantized weights are still dequantized ones.
+    function.addPass(createFormIntegerIslandsPass());
     function.addPass(createFoldConstantsPass());
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());

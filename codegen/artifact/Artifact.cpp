@@ -73,14 +73,16 @@ static llvm::Error writeCode(OutputFolder &folder, const CompiledModel &model, c
   for (const std::string &object : model.objects)
     if (llvm::Error error = add(object))
       return error;
-  job.output = folder.path(identifier + ".so");
-  if (llvm::Error error = linkShared(job, identifier + ".so"))
+  llvm::Expected<std::string> library = linkShared(job, identifier + ".so", folder.path("objects/exported"));
+  if (!library)
+    return library.takeError();
+  llvm::Expected<std::string> object = linkRelocatable(job);
+  if (!object)
+    return object.takeError();
+  folder.remove("objects"); // before more is written: the disk may be nearly full
+  if (llvm::Error error = folder.write(identifier + ".so", *library))
     return error;
-  job.output = folder.path(identifier + ".o");
-  if (llvm::Error error = linkRelocatable(job))
-    return error;
-  folder.remove("objects");
-  return llvm::Error::success();
+  return folder.write(identifier + ".o", *object);
 }
 
 /// Writes the segments in order; memory holds one at a time.

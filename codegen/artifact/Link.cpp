@@ -1,14 +1,20 @@
 //===- Link.cpp - objects to a shared library, in this process ------------===//
 
 #include "codegen/artifact/Link.h"
+#include "codegen/artifact/OutputFolder.h"
 #include "lld/Common/Driver.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ObjCopy/ConfigManager.h"
 #include "llvm/ObjCopy/ObjCopy.h"
 #include "llvm/Object/Binary.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cerrno>
+#include <fcntl.h>
 #include <mutex>
+#include <thread>
+#include <unistd.h>
 
 LLD_HAS_DRIVER(elf)
 
@@ -33,71 +39,97 @@ static llvm::Error runLinker(llvm::ArrayRef<std::string> arguments) {
   return llvm::createStringError("linking failed: " + llvm::StringRef(messages).rtrim().str());
 }
 
-static std::vector<std::string> commonArguments(const LinkJob &job) {
-  // One thread: the work is small, and a thread pool would outlive the link. No mapped output: a full disk would end
-  // the process by a signal, where a write returns an error.
-  std::vector<std::string> arguments = {"--threads=1", "--build-id=none", "--no-mmap-output-file", "-o", job.output};
+namespace {
+/// Where lld writes to: a pipe, emptied into memory meanwhile. Of the two ways in which it writes a file neither survives a
+/// full disk: mapped, it ends by a signal, written, in a fatal error. To a pipe it writes, and that cannot fail.
+class OutputPipe {
+public:
+  static llvm::Expected<std::unique_ptr<OutputPipe>> create() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+      return llvm::createStringError(std::error_code(errno, std::generic_category()), "no pipe for the linker's output");
+    return std::unique_ptr<OutputPipe>(new OutputPipe(ends[0], ends[1]));
+  }
+  ~OutputPipe() {
+    if (reader.joinable())
+      take();
+    ::close(readEnd);
+  }
+
+  std::string path() const { return "/proc/self/fd/" + std::to_string(writeEnd); }
+  /// All that was written; once.
+  std::string take() {
+    ::close(writeEnd);
+    reader.join();
+    return std::move(content);
+  }
+
+private:
+  OutputPipe(int readEnd, int writeEnd) : readEnd(readEnd), writeEnd(writeEnd), reader([this] { read(); }) {}
+  void read() {
+    char block[1 << 16];
+    while (true) {
+      ssize_t count = ::read(this->readEnd, block, sizeof block);
+      if (count > 0)
+        content.append(block, count);
+      else if (count == 0 || errno != EINTR)
+        return;
+    }
+  }
+
+  int readEnd, writeEnd;
+  std::string content;
+  std::thread reader; // last: it uses the others
+};
+} // namespace
+
+/// Links; `options` come before the objects.
+static llvm::Expected<std::string> link(const LinkJob &job, llvm::ArrayRef<std::string> options) {
+  llvm::Expected<std::unique_ptr<OutputPipe>> output = OutputPipe::create();
+  if (!output)
+    return output.takeError();
+  // One thread: the work is small, and a thread pool would outlive the link.
+  std::vector<std::string> arguments = {"--threads=1", "--build-id=none", "-o", (*output)->path()};
+  arguments.insert(arguments.end(), options.begin(), options.end());
   arguments.insert(arguments.end(), job.objects.begin(), job.objects.end());
-  return arguments;
+  if (llvm::Error error = runLinker(arguments))
+    return std::move(error);
+  return (*output)->take();
 }
 
-llvm::Error linkShared(const LinkJob &job, llvm::StringRef soname) {
-  std::string script = job.output + ".version";
-  std::error_code error;
-  {
-    llvm::raw_fd_ostream stream(script, error);
-    if (error)
-      return llvm::createFileError(script, error);
-    stream << "{ global: " << job.exported << "; local: *; };\n";
-  }
-  std::vector<std::string> arguments = commonArguments(job);
-  for (std::string argument :
-       {std::string("-shared"), std::string("--no-undefined"), std::string("--gc-sections"), std::string("-O1"),
-        std::string("--strip-all"), std::string("--hash-style=gnu"), std::string("-soname"), soname.str(),
-        std::string("-z"), std::string("noexecstack"), std::string("-z"), std::string("now"), "--version-script=" + script})
-    arguments.push_back(argument);
-  llvm::Error result = runLinker(arguments);
-  llvm::sys::fs::remove(script);
+llvm::Expected<std::string> linkShared(const LinkJob &job, llvm::StringRef soname, llvm::StringRef scratch) {
+  if (llvm::Error error = writeFileContent(scratch, "{ global: " + job.exported + "; local: *; };\n"))
+    return std::move(error);
+  llvm::Expected<std::string> result =
+      link(job, {"-shared", "--no-undefined", "--gc-sections", "-O1", "--strip-all", "--hash-style=gnu", "-soname",
+                 soname.str(), "-z", "noexecstack", "-z", "now", ("--version-script=" + scratch).str()});
+  llvm::sys::fs::remove(scratch);
   return result;
 }
 
 /// lld -r keeps hidden symbols global; a user's program that has a `memcpy` or
 /// another artifact's `kernel_0` must not meet ours, so they are made local here.
-static llvm::Error localizeSymbols(llvm::StringRef path, llvm::StringRef exported) {
-  llvm::Expected<llvm::object::OwningBinary<llvm::object::Binary>> binary = llvm::object::createBinary(path);
+static llvm::Expected<std::string> localizeSymbols(llvm::StringRef object, llvm::StringRef exported) {
+  llvm::Expected<std::unique_ptr<llvm::object::Binary>> binary =
+      llvm::object::createBinary(llvm::MemoryBufferRef(object, "object"));
   if (!binary)
     return binary.takeError();
   llvm::objcopy::ConfigManager config;
-  config.Common.InputFilename = config.Common.OutputFilename = path;
   config.Common.StripUnneeded = true;
   config.Common.StripDebug = true;
   if (llvm::Error error = config.Common.SymbolsToKeepGlobal.addMatcher(llvm::objcopy::NameOrPattern::create(
           exported, llvm::objcopy::MatchStyle::Literal, [](llvm::Error error) { return error; })))
-    return error;
-  llvm::SmallVector<char, 0> bytes;
+    return std::move(error);
+  llvm::SmallString<0> bytes;
   llvm::raw_svector_ostream stream(bytes);
-  if (llvm::Error error = llvm::objcopy::executeObjcopyOnBinary(config, *binary->getBinary(), stream))
-    return error;
-  std::error_code error;
-  llvm::raw_fd_ostream file(path, error);
-  if (error)
-    return llvm::createFileError(path, error);
-  file << stream.str();
-  file.close();
-  if (file.has_error()) {
-    error = file.error();
-    file.clear_error();
-    return llvm::createFileError(path, error);
-  }
-  return llvm::Error::success();
+  if (llvm::Error error = llvm::objcopy::executeObjcopyOnBinary(config, **binary, stream))
+    return std::move(error);
+  return bytes.str().str();
 }
 
-llvm::Error linkRelocatable(const LinkJob &job) {
-  std::vector<std::string> arguments = commonArguments(job);
-  arguments.push_back("-r");
-  if (llvm::Error error = runLinker(arguments))
-    return error;
-  return localizeSymbols(job.output, job.exported);
+llvm::Expected<std::string> linkRelocatable(const LinkJob &job) {
+  llvm::Expected<std::string> object = link(job, {"-r"});
+  return object ? localizeSymbols(*object, job.exported) : std::move(object);
 }
 
 } // namespace fettle::codegen

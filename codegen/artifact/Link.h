@@ -11,15 +11,14 @@ namespace fettle::codegen {
 struct LinkJob {
   std::vector<std::string> objects; ///< paths of relocatable ELF files
   std::string exported;             ///< the one symbol others may see
-  std::string output;               ///< path
 };
 
-/// Links a shared library without dependencies that exports one symbol; `soname`
-/// is recorded in it. An undefined symbol is an error that lists it.
-llvm::Error linkShared(const LinkJob &job, llvm::StringRef soname);
+/// A shared library without dependencies that exports one symbol; `soname` is recorded in it, `scratch` is a file that may
+/// be written meanwhile. An undefined symbol is an error that lists it.
+llvm::Expected<std::string> linkShared(const LinkJob &job, llvm::StringRef soname, llvm::StringRef scratch);
 
-/// Links one relocatable object in which every symbol but the exported one is local.
-llvm::Error linkRelocatable(const LinkJob &job);
+/// One relocatable object in which every symbol but the exported one is local.
+llvm::Expected<std::string> linkRelocatable(const LinkJob &job);
 
 } // namespace fettle::codegen
 

@@ -40,36 +40,77 @@ static llvm::Error checkReplaceable(llvm::StringRef directory) {
                                  "name another folder");
 }
 
-OutputFolder::OutputFolder(std::string destination, std::string temporary)
-    : destination(std::move(destination)), temporary(std::move(temporary)) {}
+llvm::Error OutputFolder::check(llvm::StringRef directory) {
+  if (llvm::Error error = checkReplaceable(directory))
+    return error;
+  // The nearest thing above that exists.
+  llvm::SmallString<128> above(directory);
+  if (std::error_code error = fs::make_absolute(above))
+    return llvm::createFileError(directory, error);
+  fs::file_status status;
+  do
+    llvm::sys::path::remove_filename(above);
+  while (llvm::sys::path::has_relative_path(above) && fs::status(above, status) == std::errc::no_such_file_or_directory);
+  if (std::error_code error = fs::status(above, status))
+    return llvm::createFileError(above, error);
+  if (status.type() != fs::file_type::directory_file)
+    return llvm::createFileError(above, std::make_error_code(std::errc::not_a_directory));
+  if (std::error_code error = fs::access(above, fs::AccessMode::Write))
+    return llvm::createFileError(above, error);
+  return llvm::Error::success();
+}
+
+/// Makes the missing folders above `path`, outermost first; those made are added to `made`, also where one fails.
+static llvm::Error makeParents(llvm::StringRef path, std::vector<std::string> &made) {
+  llvm::StringRef parent = llvm::sys::path::parent_path(path);
+  if (parent.empty() || fs::exists(parent))
+    return llvm::Error::success();
+  if (llvm::Error error = makeParents(parent, made))
+    return error;
+  std::error_code error = fs::create_directory(parent, /*IgnoreExisting=*/false, fs::all_all);
+  if (error == std::errc::file_exists) // another process was faster: it is not ours to remove
+    return llvm::Error::success();
+  if (error)
+    return llvm::createFileError(parent, error);
+  made.push_back(parent.str());
+  return llvm::Error::success();
+}
 
 OutputFolder::OutputFolder(OutputFolder &&other) noexcept
-    : destination(std::move(other.destination)), temporary(std::move(other.temporary)) {
+    : destination(std::move(other.destination)), temporary(std::move(other.temporary)),
+      madeParents(std::move(other.madeParents)) {
   other.temporary.clear();
+  other.madeParents.clear();
 }
 
 OutputFolder::~OutputFolder() {
   if (!temporary.empty())
     fs::remove_directories(temporary);
+  for (const std::string &parent : llvm::reverse(madeParents))
+    fs::remove(parent); // refused where something lies in it by now
 }
 
 llvm::Expected<OutputFolder> OutputFolder::create(llvm::StringRef directory) {
   llvm::SmallString<128> destination(directory);
   while (destination.size() > 1 && destination.back() == '/')
     destination.pop_back();
-  if (llvm::Error error = checkReplaceable(destination))
+  if (llvm::Error error = check(destination))
     return error;
   // What a link points to is replaced, not the link.
   llvm::SmallString<128> resolved;
   if (!fs::real_path(destination, resolved))
     destination = resolved;
-  llvm::SmallString<128> temporary;
+  OutputFolder folder;
+  folder.destination = destination.str().str();
+  if (llvm::Error error = makeParents(destination, folder.madeParents))
+    return error;
   for (unsigned attempt = 0;; ++attempt) {
-    temporary = destination;
-    temporary += ".partial-" + std::to_string(getpid()) + "-" + std::to_string(attempt);
+    std::string temporary = folder.destination + ".partial-" + std::to_string(getpid()) + "-" + std::to_string(attempt);
     std::error_code error = fs::create_directory(temporary, /*IgnoreExisting=*/false, fs::all_all);
-    if (!error)
-      return OutputFolder(destination.str().str(), temporary.str().str());
+    if (!error) {
+      folder.temporary = std::move(temporary);
+      return folder;
+    }
     if (error != std::errc::file_exists)
       return llvm::createFileError(temporary, error);
   }
@@ -90,18 +131,7 @@ llvm::Error OutputFolder::makeFolder(llvm::StringRef relative) {
 void OutputFolder::remove(llvm::StringRef relative) { fs::remove_directories(path(relative)); }
 
 llvm::Error OutputFolder::write(llvm::StringRef relative, llvm::StringRef content) {
-  std::string where = path(relative);
-  std::error_code error;
-  llvm::raw_fd_ostream stream(where, error);
-  if (error)
-    return llvm::createFileError(where, error);
-  stream << content;
-  stream.close();
-  if (!stream.has_error())
-    return llvm::Error::success();
-  error = stream.error();
-  stream.clear_error();
-  return llvm::createFileError(where, error);
+  return writeFileContent(path(relative), content);
 }
 
 llvm::Expected<Manifest::File> OutputFolder::describe(llvm::StringRef relative) const {
@@ -121,6 +151,7 @@ llvm::Error OutputFolder::commit() {
     return error;
   if (rename(temporary.c_str(), destination.c_str()) == 0) { // nothing there, or an empty folder
     temporary.clear();
+    madeParents.clear();
     return llvm::Error::success();
   }
   if (errno != ENOTEMPTY && errno != EEXIST)
@@ -143,6 +174,20 @@ llvm::Error OutputFolder::commit() {
   temporary.clear();
   fs::remove_directories(old);
   return llvm::Error::success();
+}
+
+llvm::Error writeFileContent(llvm::StringRef path, llvm::StringRef content) {
+  std::error_code error;
+  llvm::raw_fd_ostream file(path, error);
+  if (error)
+    return llvm::createFileError(path, error);
+  file << content;
+  file.close();
+  if (!file.has_error())
+    return llvm::Error::success();
+  error = file.error();
+  file.clear_error();
+  return llvm::createFileError(path, error);
 }
 
 llvm::Expected<HashedFile> HashedFile::create(llvm::StringRef path) {

@@ -12,13 +12,16 @@
 #include "codegen/artifact/Manifest.h"
 #include "codegen/artifact/Sha256.h"
 #include <string>
+#include <vector>
 
 namespace fettle::codegen {
 
 class OutputFolder {
 public:
-  /// Errors: `directory` is something other than an artifact or an empty folder;
-  /// its parent does not exist or cannot be written.
+  /// What create() would refuse, found without changing anything: `directory` is something other than an artifact or an
+  /// empty folder, or what it shall lie in is not a folder that can be written.
+  static llvm::Error check(llvm::StringRef directory);
+  /// Folders above `directory` that are missing are made; without commit() they go again.
   static llvm::Expected<OutputFolder> create(llvm::StringRef directory);
   OutputFolder(OutputFolder &&other) noexcept;
   OutputFolder &operator=(OutputFolder &&) = delete;
@@ -35,9 +38,13 @@ public:
   llvm::Error commit();
 
 private:
-  OutputFolder(std::string destination, std::string temporary);
-  std::string destination, temporary; ///< temporary is empty after commit
+  OutputFolder() = default;
+  std::string destination, temporary;   ///< temporary is empty after commit
+  std::vector<std::string> madeParents; ///< outermost first
 };
+
+/// Writes a whole file; what a full disk refuses is an error.
+llvm::Error writeFileContent(llvm::StringRef path, llvm::StringRef content);
 
 /// A file written front to back, hashed on the way: it is never read again.
 class HashedFile {

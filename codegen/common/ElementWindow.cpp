@@ -66,12 +66,8 @@ static Lanes emitPool(ElementEmitter &e, nn::PoolOp op, ElementEmitter::Index in
   auto sum = [](Lanes x, Lanes y) { return x + y; };
   switch (op.getKind()) {
   case nn::PoolKind::max_pool: {
-    // One instruction per tap: a NaN is not carried through, as in every runtime.
-    auto larger = [&](Lanes x, Lanes y) {
-      if (!x.isFloat())
-        return emitBinary(nn::BinaryKind::max, x, y, element, element);
-      return select(x > y, x, y);
-    };
+    // The tap goes first: whether it is NaN does not depend on the maximum so far, which is what taps wait for.
+    auto larger = [&](Lanes best, Lanes x) { return emitBinary(nn::BinaryKind::max, x, best, element, element); };
     return window.fold(extremeConstant(e, element, true), false, larger, inputAt);
   }
   case nn::PoolKind::average:
@@ -119,6 +115,8 @@ static Lanes emitMaxPoolIndices(ElementEmitter &e, nn::MaxPoolIndicesOp op, Elem
     auto wins = [&] {
       Lanes x = e.element(input, tap.source);
       Lanes isBetter = emitCompare(nn::CompareKind::gt, x, best, element);
+      if (x.isFloat()) // where the maximum is NaN, the index is one of a NaN
+        isBetter = isBetter | isNan(x);
       Lanes isFirst = where < where.integerConstant(0);
       return std::make_pair(x, select(isFirst, isFirst, isBetter));
     };

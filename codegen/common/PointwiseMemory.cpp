@@ -65,7 +65,19 @@ Value emitMaskedLoad(ImplicitLocOpBuilder &b, Type elementType, Value buffer, Va
   return fromStorage(b, elementType, value);
 }
 
+/// Whether a mask is known to switch on the first lane alone.
+static bool isFirstLane(Value mask) {
+  if (auto constant = mask.getDefiningOp<vector::ConstantMaskOp>())
+    return constant.getMaskDimSizes() == ArrayRef<int64_t>{1};
+  auto made = mask.getDefiningOp<vector::CreateMaskOp>();
+  return made && getConstantIntValue(made.getOperand(0)) == 1;
+}
+
 void emitMaskedStore(ImplicitLocOpBuilder &b, Type elementType, Value value, Value buffer, ValueRange index, Value mask) {
+  // LLVM 22 makes a scalar store of a masked one with a single known lane, and on x86 of the type before truncation: four bytes
+  // where one is meant.
+  if (isFirstLane(mask))
+    return emitStore(b, elementType, vector::ExtractOp::create(b, value, ArrayRef<int64_t>{0}), buffer, index);
   vector::MaskedStoreOp::create(b, buffer, index, mask, toStorage(b, elementType, value));
 }
 

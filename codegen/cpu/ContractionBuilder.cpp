@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "codegen/common/Pointwise.h"
 #include "codegen/cpu/ConvolutionBuilder.h"
 #include "codegen/cpu/KernelBuilders.h"
 #include "codegen/cpu/PackWeights.h"
@@ -26,7 +27,7 @@ namespace fettle::codegen {
 
 Operation *findRoot(nn::KernelOp kernel) {
   for (Operation &op : kernel.getBody().front())
-    if (!isa<nn::ConstantOp>(op))
+    if (!isa<nn::ConstantOp>(op) && !isPointwise(&op)) // what an epilogue reads may be dequantized before
       return &op;
   return nullptr;
 }
@@ -102,13 +103,21 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
     return failure();
 
   Type rhsElement = isPacked ? Type() : op.getRhs().getType().getElementType();
-  RegisterTile tile = RegisterTile::choose(target, accumulator, p.m, p.n, op.getLhs().getType().getElementType(), rhsElement);
+  Type lhsElement = op.getLhs().getType().getElementType();
+  std::optional<DotProduct> dot;
+  if (isPacked && !p.lhsIsTransposed)
+    dot = DotProduct::choose(target, lhsElement, op.getRhs().getType().getElementType());
+  RegisterTile tile = RegisterTile::choose(target, accumulator, p.m, p.n, lhsElement, rhsElement, dot);
+  tile.lhsZeroPoint = int64_t(op.getZeroPoint());
 
   LoweredKernel lowered;
   SmallVector<MemRefType> packedTypes(kernel.getInputs().size());
+  PackedWeights weights;
   if (isPacked) {
-    lowered.packings.push_back(packPanels(rhs.getArgNumber(), viewMatrixWeights(op.getRhs().getType(), op.getTransposeRhs()), tile.panelColumns(), accumulator));
-    packedTypes[rhs.getArgNumber()] = lowered.packings.back().packedType;
+    ZeroPointTable table = tile.zeroPointTable(1, [](int64_t, int64_t) { return true; }, "sums");
+    weights = tile.pack(rhs.getArgNumber(), viewMatrixWeights(op.getRhs().getType(), op.getTransposeRhs()), p.k, table);
+    packedTypes[rhs.getArgNumber()] = weights.packing.packedType;
+    lowered.packings.push_back(weights.packing);
   }
   KernelFrame frame(kernel, moduleBuilder, packedTypes);
   ImplicitLocOpBuilder &b = frame.b;
@@ -122,9 +131,9 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   Value mask = tile.emitTailMask(b);
 
   int64_t rowTiles = llvm::divideCeil(p.m, tile.shape.rows), panels = tile.panels();
-  int64_t macsOfRowTile = tile.shape.rows * tile.panelColumns() * p.k;
-  int64_t chunk = std::clamp<int64_t>((1 << 18) / macsOfRowTile, 1, rowTiles), chunks = llvm::divideCeil(rowTiles, chunk);
-  bool panelsRunFastest = p.k * p.n * 4 <= (256 << 10);
+  int64_t stepsOfRowTile = tile.shape.rows * tile.packedSize(p.k) / (tile.dot ? 4 : 1);
+  int64_t chunk = std::clamp<int64_t>((1 << 18) / stepsOfRowTile, 1, rowTiles), chunks = llvm::divideCeil(rowTiles, chunk);
+  bool panelsRunFastest = panels * tile.packedSize(p.k) * (tile.dot ? 1 : 4) <= (256 << 10);
   lowered.tiles = product(p.batches) * panels * chunks;
 
   auto tiles = scf::ForOp::create(b, frame.begin(), frame.end(), index(1));
@@ -137,9 +146,9 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
 
   Value firstColumn = tile.emitFirstColumn(b, panel);
   int64_t rhsStepStride = isPacked ? tile.panelColumns() : p.n;
-  Value rhsBase = isPacked ? mul(panel, p.k * tile.panelColumns()) : firstColumn;
   Value rhsBatch = emitBroadcastIndex(b, p.rhsBatches, p.batches, batch);
-  rhsBase = add(rhsBase, mul(rhsBatch, isPacked ? panels * p.k * tile.panelColumns() : p.k * p.n));
+  Value place = add(panel, mul(rhsBatch, panels)); // of packed weights
+  Value rhsBase = isPacked ? mul(place, tile.packedSize(p.k)) : add(firstColumn, mul(rhsBatch, p.k * p.n));
   Value firstTile = mul(chunkId, chunk);
   Value lastTile = arith::MinSIOp::create(b, add(firstTile, index(chunk)), index(rowTiles));
   auto rows = scf::ForOp::create(b, firstTile, lastTile, index(1));
@@ -149,6 +158,9 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   Value lhsBatch = emitBroadcastIndex(b, p.lhsBatches, p.batches, batch);
   Value lhsBase = add(mul(row, rowStride), mul(lhsBatch, p.m * p.k));
   auto sums = tile.emitStart(b, biasBuffer, bias ? op.getBias().getType().getElementType() : Type(), firstColumn, mask);
+  if (weights.tableBytes > 0)
+    for (int64_t i = 0; i < tile.shape.rows; ++i)
+      tile.emitAddZeroPoint(b, sums, i, add(mul(place, weights.tableBytes), index(weights.tableOffset)));
   sums = tile.emitSteps(b, sums, p.k, lhsBase, rowStride, stepStride, rhsBase, rhsStepStride, mask);
   tile.emitFinish(frame, *epilogue, sums, add(row, mul(batch, p.m)), firstColumn, mask);
   lowered.function = frame.function;
@@ -157,9 +169,9 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
 
 FailureOr<LoweredKernel> buildContraction(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
   Operation *root = findRoot(kernel);
-  if (auto matmul = dyn_cast_or_null<nn::MatMulOp>(root); matmul && matmul.getZeroPoint() == 0)
+  if (auto matmul = dyn_cast_or_null<nn::MatMulOp>(root))
     return buildProduct(kernel, matmul, target, b);
-  if (auto conv = dyn_cast_or_null<nn::ConvOp>(root); conv && conv.getZeroPoint() == 0)
+  if (auto conv = dyn_cast_or_null<nn::ConvOp>(root))
     return buildConvolution(kernel, conv, target, b);
   return failure();
 }

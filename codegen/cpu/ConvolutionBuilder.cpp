@@ -8,6 +8,15 @@
 //
 //   tile t of the kernel = (panel of output channels, chunk of output rows)
 //
+// Quantized inputs stand for the real 0 where padding is, so that the zero point is
+// taken from a sum once per tap that was added: the start of a sum depends on which
+// taps those are. Taps left and right of the input differ by pixel and are few
+// kinds; those above and below are a stretch of rows, so that the table of starts
+// holds running sums over r, and a tile adds the difference of two of its entries.
+//
+// With fewer than four channels a quad of bytes reaches over several taps: the taps
+// of a window row are then one run, and bytes outside the input are patched.
+//
 // A pointwise convolution with stride 1 is a matrix product over all pixels: one
 // row of n*h*w pixels.
 //
@@ -28,17 +37,68 @@ static bool isPointwiseProduct(const ConvolutionShape &s) {
 
 namespace {
 
+/// The zero point table of a convolution: one block of entries for each kind of
+/// pixel (which taps of a window row are inside), in it running sums over the rows
+/// of the window, or just the whole sum where no row is ever outside.
+class StartTable {
+public:
+  /// `kinds` starts with that of the interior.
+  StartTable(const ConvolutionShape &shape, ArrayRef<PixelSpan> spans, bool patchesColumns) : s(shape) {
+    kinds.emplace_back(s.s, true);
+    for (const PixelSpan &span : spans)
+      for (int64_t i = 0; !patchesColumns && i < int64_t(span.inside[0].size()); ++i)
+        if (SmallVector<bool> taps = span.tapsOf(i); !llvm::is_contained(kinds, taps))
+          kinds.push_back(taps);
+    patches = patchesColumns;
+  }
+
+  int64_t rowEntries() const { return s.isInteriorInY() ? 1 : s.r + 1; }
+  int64_t entries() const { return kinds.size() * rowEntries(); }
+  /// First entry of the kind of a pixel.
+  int64_t entryOf(const PixelSpan &span, int64_t pixel) const {
+    return patches ? 0 : (llvm::find(kinds, span.tapsOf(pixel)) - kinds.begin()) * rowEntries();
+  }
+  /// Whether the weights of `step` (window row, tap, channel) are in the sum of an entry.
+  bool covers(int64_t entry, int64_t step) const {
+    int64_t tap = step / (s.c / s.groups), row = tap / s.s;
+    return (s.isInteriorInY() || row < entry % rowEntries()) && kinds[entry / rowEntries()][tap % s.s];
+  }
+  std::string name() const {
+    std::string text = "starts of";
+    for (const SmallVector<bool> &kind : kinds) {
+      text += ' ';
+      for (bool inside : kind)
+        text += inside ? '1' : '0';
+    }
+    return text + " by " + std::to_string(rowEntries());
+  }
+
+private:
+  ConvolutionShape s;
+  bool patches;
+  SmallVector<SmallVector<bool>> kinds;
+};
+
 /// What the loops of one convolution share.
 struct ConvolutionEmitter {
   KernelFrame &frame;
   const ConvolutionShape &s;
   const RegisterTile &tile;
   const Epilogue &epilogue;
+  const StartTable &starts;
   Value mask, bias;
   Type biasElement;
 
   ImplicitLocOpBuilder &b = frame.b;
   int64_t channels = s.c / s.groups; ///< per group
+  bool rowIsOneRun = isOneRun(s, tile);
+
+  /// Whether all taps of a window row lie side by side and are packed so.
+  static bool isOneRun(const ConvolutionShape &s, const RegisterTile &tile) {
+    return tile.dot && s.c < 4 && s.dilationX == 1 && s.groups == 1;
+  }
+  /// Packed weights of one row of the window.
+  int64_t rowSize() const { return rowIsOneRun ? tile.packedSize(s.s * s.c) : s.s * tile.packedSize(channels); }
 
   Value index(int64_t value) { return arith::ConstantIndexOp::create(b, value); }
   Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
@@ -47,13 +107,18 @@ struct ConvolutionEmitter {
   /// One row of the window: all taps and channels. `lhsBase` is pixel 0, tap 0, channel 0 of the group.
   RegisterTile::Accumulators emitWindowRow(RegisterTile::Accumulators sums, const PixelSpan &span, Value lhsBase, Value rhsBase) {
     int64_t pixelStride = s.strideX * s.c, step = tile.panelColumns();
-    if (span.isInterior && s.dilationX == 1 && s.groups == 1) // taps and channels are one contiguous stretch
+    bool isContiguous = s.dilationX == 1 && s.groups == 1 && (!tile.dot || s.c % 4 == 0 || rowIsOneRun);
+    if (span.isInterior && isContiguous)
       return tile.emitSteps(b, sums, s.s * s.c, lhsBase, pixelStride, 1, rhsBase, step, mask);
+    if (rowIsOneRun) {
+      tile.emitPatchedRun(b, sums, s.s * s.c, lhsBase, pixelStride, rhsBase, [&](int64_t row, int64_t step) { return span.inside[step / s.c][row]; });
+      return sums;
+    }
     for (int64_t tap = 0; tap < s.s; ++tap) {
       if (llvm::none_of(span.inside[tap], [](bool inside) { return inside; }))
         continue;
       sums = tile.emitSteps(b, sums, channels, add(lhsBase, index(tap * s.dilationX * s.c)), pixelStride, 1,
-                            add(rhsBase, index(tap * channels * step)), step, mask, span.inside[tap]);
+                            add(rhsBase, index(tap * tile.packedSize(channels))), step, mask, span.inside[tap]);
     }
     return sums;
   }
@@ -62,14 +127,32 @@ struct ConvolutionEmitter {
   struct Place {
     Value image, line; ///< line = image * oh + oy
     WindowRows window;
-    Value group, panelBase, firstColumn;
+    Value group, panelBase, tableBase, firstColumn;
   };
+
+  /// Gives the start of each pixel its part of the zero point table.
+  void emitAddZeroPoints(RegisterTile::Accumulators &sums, const PixelSpan &span, const Place &place) {
+    if (!place.tableBase)
+      return;
+    int64_t entryBytes = tile.panelColumns() * 4;
+    // Where no row is inside, the first one inside comes after the last.
+    Value firstRow = arith::MinSIOp::create(b, place.window.first, place.window.last);
+    for (int64_t i = 0; i < tile.shape.rows; ++i) {
+      int64_t first = starts.entryOf(span, i);
+      auto entry = [&](Value rows) { return add(place.tableBase, add(index(first * entryBytes), mul(rows, entryBytes))); };
+      if (s.isInteriorInY())
+        tile.emitAddZeroPoint(b, sums, i, entry(index(0)));
+      else
+        tile.emitAddZeroPoint(b, sums, i, entry(place.window.last), entry(firstRow));
+    }
+  }
 
   /// One tile, from pixel `tileIndex` * rows of the output row on.
   void emitTile(const PixelSpan &span, Value tileIndex, const Place &place) {
     OpBuilder::InsertionGuard guard(b);
     Value x = arith::MinSIOp::create(b, mul(tileIndex, tile.shape.rows), index(s.ow - tile.shape.rows));
     auto sums = tile.emitStart(b, bias, biasElement, place.firstColumn, mask);
+    emitAddZeroPoints(sums, span, place);
     // Pixel 0, tap 0 of window row 0; the columns may begin left of the input.
     Value column = arith::SubIOp::create(b, mul(x, s.strideX * s.c), index(s.padX * s.c));
     Value origin = add(add(mul(add(mul(place.image, s.h), place.window.inputRow), s.w * s.c), column), mul(place.group, channels));
@@ -77,7 +160,7 @@ struct ConvolutionEmitter {
     b.setInsertionPointToStart(rows.getBody());
     Value r = rows.getInductionVar();
     RegisterTile::Accumulators carried(rows.getRegionIterArgs().begin(), rows.getRegionIterArgs().end());
-    carried = emitWindowRow(carried, span, add(origin, mul(r, s.dilationY * s.w * s.c)), add(place.panelBase, mul(r, s.s * channels * tile.panelColumns())));
+    carried = emitWindowRow(carried, span, add(origin, mul(r, s.dilationY * s.w * s.c)), add(place.panelBase, mul(r, rowSize())));
     scf::YieldOp::create(b, carried);
     b.setInsertionPointAfter(rows);
     RegisterTile::Accumulators results(rows.getResults().begin(), rows.getResults().end());
@@ -101,33 +184,44 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
     s.ow = s.w = s.n * s.h * s.w;
     s.n = s.h = s.oh = 1;
   }
-  RegisterTile tile =
-      RegisterTile::choose(target, accumulator, s.ow, s.o / s.groups, conv.getInput().getType().getElementType(), /*rhsElement=*/Type());
-
-  if (s.s > 16 && !(s.isInteriorInX() && s.dilationX == 1 && s.groups == 1))
-    return failure(); // taps would be unrolled into too much straight-line code
+  Type element = conv.getInput().getType().getElementType();
+  // More taps than this would be unrolled into too much straight-line code.
+  bool hasFewTaps = s.s <= 16, isContiguous = s.isInteriorInX() && s.dilationX == 1 && s.groups == 1;
+  if (!hasFewTaps && !isContiguous)
+    return failure();
+  std::optional<DotProduct> dot;
+  if (hasFewTaps || s.c % 4 == 0 || s.c < 4)
+    dot = DotProduct::choose(target, element, conv.getWeight().getType().getElementType());
+  RegisterTile tile = RegisterTile::choose(target, accumulator, s.ow, s.o / s.groups, element, /*rhsElement=*/Type(), dot);
+  tile.lhsZeroPoint = int64_t(conv.getZeroPoint());
 
   LoweredKernel lowered;
-  lowered.packings.push_back(packPanels(weight.getArgNumber(), viewConvolutionWeights(conv.getWeight().getType(), s.groups), tile.panelColumns(), accumulator));
+  SmallVector<PixelSpan> spans = pixelSpans(s, tile.shape.rows);
+  int64_t channels = s.c / s.groups;
+  bool rowIsOneRun = ConvolutionEmitter::isOneRun(s, tile);
+  StartTable starts(s, spans, /*patchesColumns=*/rowIsOneRun);
+  ZeroPointTable table = tile.zeroPointTable(starts.entries(), [starts](int64_t entry, int64_t step) { return starts.covers(entry, step); }, starts.name());
+  PackedWeights weights = tile.pack(weight.getArgNumber(), viewConvolutionWeights(conv.getWeight().getType(), s.groups),
+                                    rowIsOneRun ? s.s * s.c : channels, table);
+  lowered.packings.push_back(weights.packing);
   SmallVector<MemRefType> packedTypes(kernel.getInputs().size());
-  packedTypes[weight.getArgNumber()] = lowered.packings.back().packedType;
+  packedTypes[weight.getArgNumber()] = weights.packing.packedType;
   KernelFrame frame(kernel, moduleBuilder, packedTypes);
   ImplicitLocOpBuilder &b = frame.b;
   epilogue->prepare(frame);
   tile.lhs = flatten(b, frame.buffer(input));
   tile.rhs = flatten(b, frame.buffer(weight));
   Value biasBuffer = bias ? flatten(b, frame.buffer(bias)) : Value();
-  ConvolutionEmitter e{frame, s, tile, *epilogue, tile.emitTailMask(b), biasBuffer, bias ? conv.getBias().getType().getElementType() : Type()};
+  ConvolutionEmitter e{frame, s, tile, *epilogue, starts, tile.emitTailMask(b), biasBuffer, bias ? conv.getBias().getType().getElementType() : Type()};
 
-  SmallVector<PixelSpan> spans = pixelSpans(s, tile.shape.rows);
-  int64_t channels = s.c / s.groups, panelSize = s.r * s.s * channels * tile.panelColumns();
+  int64_t panelSize = s.r * e.rowSize();
   // A lone row (a pointwise convolution) is cut along its pixels, others between rows.
   bool isOneRow = s.n * s.oh == 1 && spans.size() == 1;
   int64_t units = isOneRow ? spans[0].lastTile : s.n * s.oh;
-  int64_t macsOfUnit = (isOneRow ? tile.shape.rows : s.ow) * panelSize;
-  int64_t chunk = std::clamp<int64_t>((1 << 18) / std::max<int64_t>(1, macsOfUnit), 1, units), chunks = llvm::divideCeil(units, chunk);
+  int64_t stepsOfUnit = (isOneRow ? tile.shape.rows : s.ow) * panelSize / (tile.dot ? 4 : 1);
+  int64_t chunk = std::clamp<int64_t>((1 << 18) / std::max<int64_t>(1, stepsOfUnit), 1, units), chunks = llvm::divideCeil(units, chunk);
   int64_t panels = tile.panels() * s.groups;
-  bool panelsRunFastest = panels * panelSize * 4 <= (256 << 10);
+  bool panelsRunFastest = panels * panelSize * (tile.dot ? 1 : 4) <= (256 << 10);
   lowered.tiles = panels * chunks;
 
   auto tiles = scf::ForOp::create(b, frame.begin(), frame.end(), e.index(1));
@@ -140,6 +234,7 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   Value columnInGroup = tile.emitFirstColumn(b, arith::RemUIOp::create(b, panel, e.index(tile.panels())));
   Value firstColumn = e.add(e.mul(group, tile.columns), columnInGroup);
   Value panelBase = e.mul(panel, panelSize);
+  Value tableBase = weights.tableBytes > 0 ? e.add(e.mul(panel, weights.tableBytes), e.index(weights.tableOffset)) : Value();
   Value firstUnit = e.mul(chunkId, chunk);
   Value lastUnit = arith::MinSIOp::create(b, e.add(firstUnit, e.index(chunk)), e.index(units));
   auto unitLoop = scf::ForOp::create(b, firstUnit, lastUnit, e.index(1));
@@ -147,7 +242,7 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   Value unit = unitLoop.getInductionVar();
   Value line = isOneRow ? e.index(0) : unit;
   Value image = arith::DivUIOp::create(b, line, e.index(s.oh)), oy = arith::RemUIOp::create(b, line, e.index(s.oh));
-  ConvolutionEmitter::Place place{image, line, emitWindowRows(b, s, oy), group, panelBase, firstColumn};
+  ConvolutionEmitter::Place place{image, line, emitWindowRows(b, s, oy), group, panelBase, tableBase, firstColumn};
   if (isOneRow) {
     e.emitTile(spans[0], unit, place);
   } else {

@@ -27,6 +27,7 @@ struct ConvolutionShape {
 
   /// Whether every window lies inside the input's width.
   bool isInteriorInX() const { return padX == 0 && (ow - 1) * strideX + (this->s - 1) * dilationX < w; }
+  bool isInteriorInY() const { return padY == 0 && (oh - 1) * strideY + (r - 1) * dilationY < h; }
 };
 /// Fails for channels-first and for more than two spatial dimensions.
 mlir::FailureOr<ConvolutionShape> convolutionShape(nn::ConvOp conv);
@@ -41,6 +42,9 @@ struct PixelSpan {
   int64_t firstTile, lastTile;             ///< tiles [firstTile, lastTile)
   llvm::SmallVector<llvm::SmallVector<bool>> inside; ///< [tap][pixel]
   bool isInterior;                         ///< all true
+
+  /// Which taps of a pixel are inside.
+  llvm::SmallVector<bool> tapsOf(int64_t pixel) const;
 };
 llvm::SmallVector<PixelSpan> pixelSpans(const ConvolutionShape &shape, int64_t rows);
 

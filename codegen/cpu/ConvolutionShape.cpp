@@ -37,6 +37,10 @@ FailureOr<ConvolutionShape> convolutionShape(nn::ConvOp conv) {
   return s;
 }
 
+SmallVector<bool> PixelSpan::tapsOf(int64_t pixel) const {
+  return llvm::map_to_vector(inside, [&](const SmallVector<bool> &tap) { return tap[pixel]; });
+}
+
 SmallVector<PixelSpan> pixelSpans(const ConvolutionShape &shape, int64_t rows) {
   SmallVector<PixelSpan> spans;
   int64_t tiles = llvm::divideCeil(shape.ow, rows);

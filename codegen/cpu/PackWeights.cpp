@@ -52,6 +52,64 @@ OperandPacking packPanels(unsigned operand, WeightsView view, int64_t panelColum
   return packing;
 }
 
+namespace {
+
+/// One panel's columns of a tensor of si8 weights.
+struct PanelWeights {
+  const QuadPanels &panels;
+  const HostTensor &tensor;
+  int64_t block, firstColumn;
+
+  int8_t weight(int64_t column, int64_t step) const {
+    const WeightsView &view = panels.view;
+    return column < view.columns ? int8_t(tensor.bytes()[view.index(block, firstColumn + column, step)]) : 0;
+  }
+
+  void writeQuads(char *out) const {
+    const QuadRun &run = panels.run;
+    const DotProduct &dot = panels.dot;
+    for (int64_t first = 0; first < panels.view.steps; first += run.length)
+      for (int64_t quad = 0; quad < run.quads(); ++quad)
+        for (int64_t column = 0; column < panels.panelColumns(); column += dot.lanes(), out += dot.weightBytes())
+          dot.packWeights(out, [&](int64_t lane, int64_t i) -> int8_t {
+            return run.counts(quad, i) ? weight(column + lane, first + run.offset(quad) + i) : 0;
+          });
+  }
+
+  void writeTable(char *out) const {
+    for (int64_t entry = 0; entry < panels.table.entries; ++entry)
+      for (int64_t column = 0; column < panels.panelColumns(); ++column, out += 4) {
+        uint32_t sum = 0; // wraps as the kernel's sums do
+        for (int64_t step = 0; step < panels.view.steps; ++step)
+          if (panels.table.covers(entry, step))
+            sum -= uint32_t(panels.table.zeroPoint) * uint32_t(int32_t(weight(column, step)));
+        std::memcpy(out, &sum, 4);
+      }
+  }
+};
+
+} // namespace
+
+OperandPacking QuadPanels::pack(MLIRContext *context, unsigned operand) const {
+  OperandPacking packing;
+  packing.operand = operand;
+  packing.packedType = MemRefType::get({tableOffset() + view.blocks * panels() * tableBytes()}, IntegerType::get(context, 8));
+  llvm::raw_string_ostream(packing.layout) << view.order << " panels of " << panelColumns() << ", " << dot.name() << " quads of " << run.length
+                                           << ", " << table.name << " for zero point " << table.zeroPoint;
+  packing.pack = [packed = *this](const HostTensor &tensor) {
+    std::vector<char> bytes(packed.tableOffset() + packed.view.blocks * packed.panels() * packed.tableBytes());
+    char *quads = bytes.data(), *table = quads + packed.tableOffset();
+    for (int64_t block = 0; block < packed.view.blocks; ++block)
+      for (int64_t panel = 0; panel < packed.panels(); ++panel, quads += packed.panelBytes(), table += packed.tableBytes()) {
+        PanelWeights weights{packed, tensor, block, firstColumnOfPanel(panel, packed.panelColumns(), packed.view.columns)};
+        weights.writeQuads(quads);
+        weights.writeTable(table);
+      }
+    return bytes;
+  };
+  return packing;
+}
+
 WeightsView viewConvolutionWeights(RankedTensorType type, int64_t groups) {
   ArrayRef<int64_t> shape = type.getShape();
   int64_t columns = shape[0] / groups, channels = shape[1];

@@ -3,6 +3,8 @@
 #define FETTLE_CODEGEN_CPU_PACKWEIGHTS_H
 
 #include "codegen/common/Kernel.h"
+#include "codegen/cpu/DotProduct.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace fettle::codegen {
 
@@ -24,6 +26,46 @@ int64_t firstColumnOfPanel(int64_t panel, int64_t panelColumns, int64_t columns)
 /// i32), zero-filled where a single panel is wider than the columns, so that a
 /// register tile reads each panel front to back.
 OperandPacking packPanels(unsigned operand, WeightsView view, int64_t panelColumns, mlir::Type element);
+
+/// A stretch of `length` steps whose left-hand elements are neighbouring bytes, cut into quads (DotProduct.h). The
+/// last quad is moved back where the length does not divide evenly, so that no read leaves the stretch; what it
+/// covers a second time has weight 0. Only a stretch below four bytes has to be put together from single bytes.
+struct QuadRun {
+  int64_t length;
+  int64_t quads() const { return (length + 3) / 4; }
+  /// First byte of a quad.
+  int64_t offset(int64_t quad) const { return std::max<int64_t>(0, std::min(4 * quad, length - 4)); }
+  /// Whether byte `i` of a quad counts there: it lies inside and in no earlier quad.
+  bool counts(int64_t quad, int64_t i) const { return offset(quad) + i >= 4 * quad && offset(quad) + i < length; }
+};
+
+/// What the zero point takes from a sum: entry e of a panel's table is -zeroPoint * (sum of the weights of the steps
+/// that `covers` names), for each column. Kernels add an entry to the start of a sum instead of subtracting the zero
+/// point from every input; where steps are left out (padding), another entry belongs to the sum.
+struct ZeroPointTable {
+  int64_t zeroPoint = 0, entries = 0;
+  std::function<bool(int64_t entry, int64_t step)> covers;
+  std::string name; ///< names `covers`
+};
+
+/// si8 weights packed for DotProduct: [blocks][panels][runs][quads] groups of `vectors` vectors of quads, then
+/// (64-aligned) the table as i32 [blocks][panels][entries][panelColumns].
+struct QuadPanels {
+  WeightsView view;
+  QuadRun run;
+  DotProduct dot;
+  int64_t vectors; ///< of one panel
+  ZeroPointTable table;
+
+  int64_t panelColumns() const { return vectors * dot.lanes(); }
+  int64_t panels() const { return (view.columns + panelColumns() - 1) / panelColumns(); }
+  int64_t quadBytes() const { return vectors * dot.weightBytes(); }
+  int64_t panelBytes() const { return view.steps / run.length * run.quads() * quadBytes(); }
+  int64_t tableOffset() const { return llvm::alignTo(view.blocks * panels() * panelBytes(), 64); }
+  int64_t tableBytes() const { return table.entries * panelColumns() * 4; } ///< of one panel
+
+  OperandPacking pack(mlir::MLIRContext *context, unsigned operand) const;
+};
 
 /// Rows of the convolution weights [out, in/groups, r, s] as columns of groups
 /// blocks; steps run over r, s, then channels.

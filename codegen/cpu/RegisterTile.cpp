@@ -35,17 +35,36 @@ static Value widen(ImplicitLocOpBuilder &b, Value value, Type element, Type accu
   return arith::ExtSIOp::create(b, wide(value.getType()), value);
 }
 
-RegisterTile RegisterTile::choose(const CpuTarget &target, Type accumulator, int64_t rows, int64_t columns, Type lhsElement, Type rhsElement) {
+RegisterTile RegisterTile::choose(const CpuTarget &target, Type accumulator, int64_t rows, int64_t columns, Type lhsElement, Type rhsElement,
+                                  std::optional<DotProduct> dot) {
   RegisterTile tile;
   tile.lanes = target.vectorBytes * 8 / accumulator.getIntOrFloatBitWidth();
   tile.columns = columns;
-  tile.shape = chooseTile(target, rows, llvm::divideCeil(columns, tile.lanes));
+  tile.shape = chooseTile(target, rows, llvm::divideCeil(columns, tile.lanes), dot ? dot->parts() : 1);
+  tile.dot = dot;
   tile.accumulator = accumulator;
   tile.hasFma = target.hasFma;
   tile.lhsElement = lhsElement;
   tile.rhsElement = rhsElement ? rhsElement : accumulator;
   tile.rhsIsPacked = !rhsElement;
   return tile;
+}
+
+int64_t RegisterTile::packedSize(int64_t steps) const {
+  return dot ? QuadRun{steps}.quads() * shape.vectors * dot->weightBytes() : steps * panelColumns();
+}
+
+ZeroPointTable RegisterTile::zeroPointTable(int64_t entries, std::function<bool(int64_t, int64_t)> covers, std::string name) const {
+  if (!dot || lhsZeroPoint + dot->inputOffset() == 0)
+    return {};
+  return {lhsZeroPoint + dot->inputOffset(), entries, std::move(covers), std::move(name)};
+}
+
+PackedWeights RegisterTile::pack(unsigned operand, WeightsView view, int64_t run, ZeroPointTable table) const {
+  if (!dot)
+    return {packPanels(operand, std::move(view), panelColumns(), accumulator)};
+  QuadPanels panels{std::move(view), {run}, *dot, shape.vectors, std::move(table)};
+  return {panels.pack(accumulator.getContext(), operand), panels.tableOffset(), panels.tableBytes()};
 }
 
 Value RegisterTile::emitFirstColumn(ImplicitLocOpBuilder &b, Value panel) const {
@@ -89,49 +108,135 @@ static int64_t chooseUnroll(int64_t steps, int64_t multiplyAdds) {
   return 1;
 }
 
+void RegisterTile::emitAddZeroPoint(ImplicitLocOpBuilder &b, Accumulators &accumulators, int64_t row, Value entry, Value lessEntry) const {
+  auto bytes = VectorType::get({lanes * 4}, b.getI8Type());
+  auto load = [&](Value at, int64_t j) -> Value {
+    Value value = vector::LoadOp::create(b, bytes, rhs, add(b, at, j * lanes * 4));
+    return vector::BitCastOp::create(b, VectorType::get({lanes}, accumulator), value);
+  };
+  for (int64_t j = 0; j < shape.vectors; ++j) {
+    Value &sum = accumulators[row * shape.vectors + j];
+    Value value = load(entry, j);
+    if (lessEntry)
+      value = arith::SubIOp::create(b, value, load(lessEntry, j));
+    sum = arith::AddIOp::create(b, sum, value);
+  }
+}
+
+Value RegisterTile::emitQuad(ImplicitLocOpBuilder &b, Value at) const {
+  Value bytes = vector::LoadOp::create(b, VectorType::get({4}, b.getI8Type()), lhs, at);
+  Value quad = vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()), bytes);
+  return vector::ExtractOp::create(b, quad, 0);
+}
+
+Value RegisterTile::emitElement(ImplicitLocOpBuilder &b, Value at) const {
+  Value element = widen(b, emitLoad(b, lhsElement, lhs, at), lhsElement, accumulator);
+  if (lhsZeroPoint == 0)
+    return element;
+  return arith::SubIOp::create(b, element, arith::ConstantOp::create(b, b.getIntegerAttr(accumulator, lhsZeroPoint)));
+}
+
+Value RegisterTile::emitPatchedQuad(ImplicitLocOpBuilder &b, QuadRun run, int64_t quad, Value rowBase,
+                                    llvm::function_ref<bool(int64_t)> isInside) const {
+  auto isRead = [&](int64_t step) { return step < run.length && (!isInside || isInside(step)); };
+  int64_t first = run.offset(quad);
+  if (llvm::all_of(llvm::seq(first, first + 4), isRead))
+    return emitQuad(b, add(b, rowBase, first));
+  uint32_t constant = 0;
+  Value result;
+  Type i32 = b.getI32Type();
+  for (int64_t i = 0; i < 4; ++i) {
+    if (!run.counts(quad, i))
+      continue;
+    if (!isRead(first + i)) {
+      constant |= uint32_t(lhsZeroPoint & 0xff) << (8 * i);
+      continue;
+    }
+    Value byte = arith::ExtUIOp::create(b, i32, memref::LoadOp::create(b, lhs, add(b, rowBase, first + i)));
+    byte = arith::ShLIOp::create(b, byte, arith::ConstantIntOp::create(b, i32, 8 * i));
+    result = result ? arith::OrIOp::create(b, result, byte).getResult() : byte;
+  }
+  Value fixed = arith::ConstantIntOp::create(b, i32, int32_t(constant));
+  return result ? arith::OrIOp::create(b, result, fixed).getResult() : fixed;
+}
+
+void RegisterTile::emitStep(ImplicitLocOpBuilder &b, Accumulators &accumulators, llvm::function_ref<Value(int64_t)> lhsOf, Value rhsAt, Value mask,
+                            ArrayRef<bool> activeRows) const {
+  SmallVector<DotProduct::Parts> weights;
+  for (int64_t j = 0; j < shape.vectors; ++j) {
+    if (dot) {
+      weights.push_back(dot->emitWeights(b, rhs, add(b, rhsAt, j * dot->weightBytes())));
+      continue;
+    }
+    Value at = add(b, rhsAt, j * lanes);
+    Value value = mask && !rhsIsPacked && j == shape.vectors - 1 ? emitMaskedLoad(b, rhsElement, rhs, at, mask)
+                                                                  : emitLoad(b, rhsElement, rhs, at, lanes);
+    weights.push_back({widen(b, value, rhsElement, accumulator)});
+  }
+  auto vectorType = VectorType::get({lanes}, accumulator);
+  for (int64_t i = 0; i < shape.rows; ++i) {
+    if (!activeRows.empty() && !activeRows[i])
+      continue;
+    Value splat = vector::BroadcastOp::create(b, vectorType, lhsOf(i));
+    DotProduct::Parts inputs = dot ? dot->emitInput(b, splat) : DotProduct::Parts{splat};
+    for (int64_t j = 0; j < shape.vectors; ++j) {
+      Value &sum = accumulators[i * shape.vectors + j];
+      sum = dot ? dot->emitStep(b, inputs, weights[j], sum) : emitMultiplyAdd(b, hasFma, splat, weights[j][0], sum);
+    }
+  }
+}
+
 RegisterTile::Accumulators RegisterTile::emitSteps(ImplicitLocOpBuilder &b, Accumulators accumulators, int64_t steps, Value lhsBase,
                                                    int64_t lhsRowStride, int64_t lhsStepStride, Value rhsBase, int64_t rhsStepStride, Value mask,
                                                    ArrayRef<bool> activeRows) const {
-  auto vectorType = VectorType::get({lanes}, accumulator);
-  auto emitStep = [&](ImplicitLocOpBuilder &b, Accumulators &accumulators, Value lhsAt, Value rhsAt) {
-    SmallVector<Value> weights;
-    for (int64_t j = 0; j < shape.vectors; ++j) {
-      Value at = add(b, rhsAt, j * lanes);
-      Value value = mask && !rhsIsPacked && j == shape.vectors - 1 ? emitMaskedLoad(b, rhsElement, rhs, at, mask)
-                                                                    : emitLoad(b, rhsElement, rhs, at, lanes);
-      weights.push_back(widen(b, value, rhsElement, accumulator));
-    }
-    for (int64_t i = 0; i < shape.rows; ++i) {
-      if (!activeRows.empty() && !activeRows[i])
-        continue;
-      Value scalar = widen(b, emitLoad(b, lhsElement, lhs, add(b, lhsAt, i * lhsRowStride)), lhsElement, accumulator);
-      Value splat = vector::BroadcastOp::create(b, vectorType, scalar);
-      for (int64_t j = 0; j < shape.vectors; ++j) {
-        Value &sum = accumulators[i * shape.vectors + j];
-        sum = emitMultiplyAdd(b, hasFma, splat, weights[j], sum);
-      }
-    }
-  };
-  int64_t unroll = chooseUnroll(steps, shape.rows * shape.vectors);
-  auto emitTrip = [&](ImplicitLocOpBuilder &b, Accumulators &accumulators, Value lhsAt, Value rhsAt) {
-    for (int64_t u = 0; u < unroll; ++u)
-      emitStep(b, accumulators, add(b, lhsAt, u * lhsStepStride), add(b, rhsAt, u * rhsStepStride));
-  };
-  if (steps == unroll) {
-    emitTrip(b, accumulators, lhsBase, rhsBase);
-    return accumulators;
+  int64_t trips = steps;
+  if (dot) {
+    // Whole quads; what remains follows in straight-line code.
+    trips = steps / 4;
+    lhsStepStride = 4;
+    rhsStepStride = packedSize(4);
   }
-  auto loop = scf::ForOp::create(b, index(b, 0), index(b, steps), index(b, unroll), accumulators);
-  ImplicitLocOpBuilder inner(b.getLoc(), OpBuilder::atBlockBegin(loop.getBody()));
-  Value step = loop.getInductionVar();
-  Accumulators carried(loop.getRegionIterArgs().begin(), loop.getRegionIterArgs().end());
-  auto scaled = [&](Value base, int64_t stride) -> Value {
-    Value offset = stride == 1 ? step : arith::MulIOp::create(inner, step, index(inner, stride)).getResult();
-    return arith::AddIOp::create(inner, base, offset);
+  int64_t unroll = chooseUnroll(trips, shape.rows * shape.vectors * (dot ? dot->parts() : 1));
+  auto emitTrip = [&](ImplicitLocOpBuilder &b, Accumulators &accumulators, Value lhsAt, Value rhsAt) {
+    for (int64_t u = 0; u < unroll; ++u) {
+      auto lhsOf = [&](int64_t row) {
+        Value at = add(b, lhsAt, u * lhsStepStride + row * lhsRowStride);
+        return dot ? emitQuad(b, at) : emitElement(b, at);
+      };
+      emitStep(b, accumulators, lhsOf, add(b, rhsAt, u * rhsStepStride), mask, activeRows);
+    }
   };
-  emitTrip(inner, carried, scaled(lhsBase, lhsStepStride), scaled(rhsBase, rhsStepStride));
-  scf::YieldOp::create(inner, carried);
-  return Accumulators(loop.getResults().begin(), loop.getResults().end());
+  if (trips == unroll) {
+    emitTrip(b, accumulators, lhsBase, rhsBase);
+  } else if (trips > 0) {
+    auto loop = scf::ForOp::create(b, index(b, 0), index(b, trips), index(b, unroll), accumulators);
+    ImplicitLocOpBuilder inner(b.getLoc(), OpBuilder::atBlockBegin(loop.getBody()));
+    Value step = loop.getInductionVar();
+    Accumulators carried(loop.getRegionIterArgs().begin(), loop.getRegionIterArgs().end());
+    auto scaled = [&](Value base, int64_t stride) -> Value {
+      Value offset = stride == 1 ? step : arith::MulIOp::create(inner, step, index(inner, stride)).getResult();
+      return arith::AddIOp::create(inner, base, offset);
+    };
+    emitTrip(inner, carried, scaled(lhsBase, lhsStepStride), scaled(rhsBase, rhsStepStride));
+    scf::YieldOp::create(inner, carried);
+    accumulators.assign(loop.getResults().begin(), loop.getResults().end());
+  }
+  if (dot && steps % 4 != 0) {
+    Value rhsAt = add(b, rhsBase, packedSize(4 * trips));
+    emitStep(b, accumulators, [&](int64_t row) { return emitPatchedQuad(b, {steps}, trips, add(b, lhsBase, row * lhsRowStride), {}); }, rhsAt, mask,
+             activeRows);
+  }
+  return accumulators;
+}
+
+void RegisterTile::emitPatchedRun(ImplicitLocOpBuilder &b, Accumulators &accumulators, int64_t steps, Value lhsBase, int64_t lhsRowStride,
+                                  Value rhsBase, llvm::function_ref<bool(int64_t, int64_t)> isInside) const {
+  for (int64_t quad = 0; quad < QuadRun{steps}.quads(); ++quad) {
+    auto lhsOf = [&](int64_t row) {
+      return emitPatchedQuad(b, {steps}, quad, add(b, lhsBase, row * lhsRowStride), [&](int64_t step) { return isInside(row, step); });
+    };
+    emitStep(b, accumulators, lhsOf, add(b, rhsBase, packedSize(4 * quad)), Value(), {});
+  }
 }
 
 void RegisterTile::emitFinish(KernelFrame &frame, const Epilogue &epilogue, const Accumulators &accumulators, Value firstRow, Value firstColumn,

@@ -19,7 +19,10 @@ struct TileShape {
 /// vectors + rows loads, two of each a cycle; an accumulator is ready again after
 /// four cycles, and one more hides what is not counted. A last tile that does not fit is moved back over its neighbour,
 /// so an extent of 197 costs ceil(197 / rows) whole tiles.
-TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors);
+///
+/// `parts`: registers that one step takes of each vector of weights and of a row's input, one multiply-add each
+/// (DotProduct.h).
+TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors, int64_t parts = 1);
 
 } // namespace fettle::codegen
 

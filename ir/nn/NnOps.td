@@ -231,7 +231,8 @@ def Nn_PoolOp : Nn_InferredOp<"pool", [], ["getAxisTies", "getQuantizableOperand
   let summary = "pooling over windows";
   let description = [{
     `average` counts only what lies inside the input, `average_with_pad` the padding too (not what ceil_mode adds
-    beyond it). `lp`: (sum |x|^p)^(1/p). max_pool ignores padding.
+    beyond it). `lp`: (sum |x|^p)^(1/p). max_pool ignores padding; a NaN in the window is its
+    maximum.
   }];
   let arguments = (ins Nn_PoolKindAttr:$kind, Nn_Tensor:$input, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$strides,
                        DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations, DefaultValuedAttr<I64Attr, "2">:$p,
@@ -241,6 +242,7 @@ def Nn_PoolOp : Nn_InferredOp<"pool", [], ["getAxisTies", "getQuantizableOperand
 }
 def Nn_MaxPoolIndicesOp : Nn_InferredOp<"max_pool_indices"> {
   let summary = "the Indices output (i64) of ONNX MaxPool, channels-first: flat indices into the input";
+  let description = [{The first largest element of the window; the last NaN if there is one.}];
   let arguments = (ins Nn_Tensor:$input, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads,
                        DenseI64ArrayAttr:$dilations, UnitAttr:$ceil_mode, UnitAttr:$column_major);
   let results = (outs Nn_Tensor:$output);

@@ -97,6 +97,8 @@ LogicalResult addResult(OptionalLocation location, ArrayRef<int64_t> shape, Type
 FailureOr<Type> productType(OptionalLocation location, Type lhs, Type rhs) {
   if (isInteger(lhs) && isInteger(rhs) && lhs.getIntOrFloatBitWidth() == 8 && rhs.getIntOrFloatBitWidth() == 8)
     return Type(IntegerType::get(lhs.getContext(), 32));
+  if (isInteger(lhs) && lhs.getIntOrFloatBitWidth() == 8 && rhs.isSignlessInteger(16))
+    return Type(IntegerType::get(lhs.getContext(), 32)); // weights of nine bits
   if (lhs != rhs)
     return emitOptionalError(location, "element types ", lhs, " and ", rhs, " do not multiply; they must be equal");
   if (isFloat(lhs) || (isInteger(lhs) && lhs.getIntOrFloatBitWidth() > 8))

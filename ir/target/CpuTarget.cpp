@@ -8,7 +8,7 @@
 namespace fettle {
 
 static constexpr llvm::StringLiteral knownTargets[] = {
-    "cpu:native",  "cpu:x86-64-v2",       "cpu:x86-64-v3",    "cpu:x86-64-v4",
+    "cpu:native",  "cpu:x86-64-v2",       "cpu:x86-64-v3",    "cpu:x86-64-v3+vnni", "cpu:x86-64-v4", "cpu:x86-64-v4+vnni",
     "cpu:aarch64", "cpu:aarch64+dotprod", "cpu:aarch64+i8mm", "cpu:aarch64+dotprod+i8mm"};
 
 static llvm::Error unknownTarget(llvm::StringRef name) {
@@ -56,7 +56,7 @@ llvm::Expected<CpuTarget> parseCpuTarget(llvm::StringRef name) {
     target.hasI8mm = host.lookup("i8mm");
 #else
     setX86(target, host.lookup("avx2") && host.lookup("fma"), host.lookup("avx512f") && host.lookup("avx512vl"));
-    target.hasVnni = host.lookup("avx512vnni");
+    target.hasVnni = host.lookup(target.vectorBytes == 64 ? "avx512vnni" : "avxvnni");
 #endif
     // The host's exact features: a virtual machine may hide some of its CPU's.
     llvm::SmallVector<std::string> features;
@@ -67,9 +67,17 @@ llvm::Expected<CpuTarget> parseCpuTarget(llvm::StringRef name) {
       target.features += (target.features.empty() ? "" : ",") + feature;
     return target;
   }
-  if (rest == "x86-64-v2" || rest == "x86-64-v3" || rest == "x86-64-v4") {
-    target.cpu = rest.str();
-    setX86(target, rest != "x86-64-v2", rest == "x86-64-v4");
+  auto [level, extension] = rest.split('+');
+  if (level == "x86-64-v2" || level == "x86-64-v3" || level == "x86-64-v4") {
+    bool isWide = level == "x86-64-v4";
+    target.cpu = level.str();
+    setX86(target, level != "x86-64-v2", isWide);
+    if (level == rest)
+      return target;
+    if (extension != "vnni" || level == "x86-64-v2")
+      return unknownTarget(name);
+    target.hasVnni = true;
+    target.features += isWide ? ",+avx512vnni" : "+avxvnni";
     return target;
   }
   if (rest.consume_front("aarch64")) {

@@ -23,7 +23,7 @@ struct CpuTarget {
   bool hasI8mm = false;
 };
 
-/// Parses "cpu:native|x86-64-v2|x86-64-v3|x86-64-v4|aarch64[+dotprod][+i8mm]".
+/// Parses "cpu:native|x86-64-v2|x86-64-v3[+vnni]|x86-64-v4[+vnni]|aarch64[+dotprod][+i8mm]".
 /// The error lists the targets there are, nearest spelling first.
 llvm::Expected<CpuTarget> parseCpuTarget(llvm::StringRef name);
 

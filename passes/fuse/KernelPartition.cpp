@@ -75,14 +75,21 @@ KernelPartition::KernelPartition(Block &block) {
   });
 }
 
+/// Casts, broadcasts and dequantization with one scale cost no more than the load they stand on.
+static bool isCopiedFreely(Operation *op) {
+  return isa<CastOp, BroadcastOp>(op) || (isa<DequantizeOp>(op) && fusionClass(op) == FusionClass::Pointwise);
+}
+
 void KernelPartition::growRoot(Operation *root) {
   Members members;
   members.insert(root);
   FusionClass kind = fusionClass(root);
   if (kind == FusionClass::Row)
     growPrologue(members, root);
-  if (kind != FusionClass::Whole)
+  if (kind != FusionClass::Whole) {
     growEpilogue(members, root);
+    growBytesBefore(members, root);
+  }
   if (isa<AttentionOp>(root)) {
     growViewsBefore(members, root);
     growTransposeBehind(members, root);
@@ -138,11 +145,21 @@ void KernelPartition::growPrologue(Members &members, Operation *root) {
     Operation *producer = pending.pop_back_val().getDefiningOp();
     if (!producer || members.contains(producer) || !isFree(producer) || fusionClass(producer) != FusionClass::Pointwise ||
         isExpensive(producer) || shapeOf(producer->getResult(0)) != shapeOf(root->getOperand(0)) ||
-        !llvm::all_of(producer->getUsers(), [&](Operation *user) { return members.contains(user); }))
+        (!isCopiedFreely(producer) && !llvm::all_of(producer->getUsers(), [&](Operation *user) { return members.contains(user); })))
       continue;
     members.insert(producer);
     llvm::append_range(pending, producer->getOperands());
   }
+}
+
+/// What an epilogue reads dequantized, it reads as bytes.
+void KernelPartition::growBytesBefore(Members &members, Operation *root) {
+  SmallVector<Operation *> readers(members.begin(), members.end());
+  for (Operation *reader : readers)
+    for (Value operand : reader->getOperands())
+      if (Operation *producer = operand.getDefiningOp(); isa_and_nonnull<DequantizeOp>(producer) && isCopiedFreely(producer) && isFree(producer) &&
+          reader != root && shapeOf(operand) == shapeOf(root->getResult(0)))
+        members.insert(producer);
 }
 
 /// An attention reads its operands through any strides, so slices, transposes and splitting reshapes before it need
@@ -180,9 +197,6 @@ void KernelPartition::assignOwned(const Members &members) {
     if (op == ops.front() || llvm::all_of(op->getUsers(), [&](Operation *user) { return members.contains(user) && assigned.contains(user); }))
       assigned.insert(op);
 }
-
-/// Casts and broadcasts cost no more than the load they stand on.
-static bool isCopiedFreely(Operation *op) { return isa<CastOp, BroadcastOp>(op); }
 
 /// A view joins only to reach a producer behind it, and only if it costs no division per element.
 static bool isViewWorthJoining(ReshapeOp view, const DenseSet<Operation *> &assigned) {

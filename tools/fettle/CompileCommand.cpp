@@ -2,6 +2,7 @@
 
 #include "tools/fettle/CompileCommand.h"
 #include "codegen/artifact/HostSupport.h"
+#include "codegen/artifact/OutputFolder.h"
 #include "tools/fettle/ModelContext.h"
 #include "tools/fettle/Report.h"
 #include "tools/fettle/Spelling.h"
@@ -114,15 +115,9 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
       return makeFailure(ExitCode::Usage, "no phase '" + until + "'", suggestSpelling(until, names));
   }
   // Said now, not after a minute of compiling.
-  if (!request.until && llvm::sys::fs::exists(request.output)) {
-    if (!llvm::sys::fs::is_directory(request.output))
-      return makeFailure(ExitCode::File, request.output + ": exists and is not an artifact; it is left as it is");
-    auto manifest = codegen::Manifest::read(request.output);
-    if (!manifest) {
-      llvm::consumeError(manifest.takeError());
-      return makeFailure(ExitCode::File, request.output + ": exists and is not an artifact; it is left as it is");
-    }
-  }
+  if (!request.until)
+    if (llvm::Error error = codegen::OutputFolder::check(request.output))
+      return withExitCode(std::move(error), ExitCode::File);
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();

@@ -7,8 +7,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/fettle/MachinePeak.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
 #include <algorithm>
 #include <chrono>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace fettle::cli {
 
@@ -52,6 +58,19 @@ typedef float Vector16 __attribute__((vector_size(64)));
 #endif
 static float runWide128(long rounds, float seed) { return runChains<Vector4>(rounds, seed); }
 
+/// The best of as many runs of `rounds` rounds as fit a tenth of a second.
+static double bestRate(double operationsPerRound, long rounds, llvm::function_ref<void(long)> run) {
+  using Clock = std::chrono::steady_clock;
+  double best = 0;
+  for (auto end = Clock::now() + std::chrono::milliseconds(100); Clock::now() < end;) {
+    auto start = Clock::now();
+    run(rounds);
+    double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    best = std::max(best, operationsPerRound * rounds / seconds);
+  }
+  return best;
+}
+
 double measurePeakFlops() {
   float (*run)(long, float) = runWide128;
   int lanes = 4;
@@ -64,18 +83,60 @@ double measurePeakFlops() {
     lanes = 8;
   }
 #endif
-  using Clock = std::chrono::steady_clock;
-  constexpr long rounds = 100000;
   volatile float seed = 1e-7f, sink;
-  double best = 0;
-  for (auto end = Clock::now() + std::chrono::milliseconds(100); Clock::now() < end;) {
-    auto start = Clock::now();
-    sink = run(rounds, seed);
-    double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    best = std::max(best, 2.0 * chains * lanes * rounds / seconds);
-  }
+  double rate = bestRate(2.0 * chains * lanes, 100000, [&](long rounds) { sink = run(rounds, seed); });
   (void)sink;
-  return best;
+  return rate;
+}
+
+#if defined(__x86_64__)
+[[gnu::target("avx512f,avx512vnni")]] static int runDots512(long rounds, int seed) {
+  __m512i sums[chains], factor = _mm512_set1_epi32(seed);
+  for (int chain = 0; chain < chains; ++chain)
+    sums[chain] = _mm512_set1_epi32(chain);
+  for (long round = 0; round < rounds; ++round)
+#pragma clang loop unroll(full)
+    for (int chain = 0; chain < chains; ++chain)
+      sums[chain] = _mm512_dpbusd_epi32(sums[chain], factor, factor);
+  __m512i sum = sums[0];
+  for (int chain = 1; chain < chains; ++chain)
+    sum = _mm512_xor_si512(sum, sums[chain]);
+  return _mm512_reduce_add_epi32(sum);
+}
+[[gnu::target("avx2,avxvnni")]] static int runDots256(long rounds, int seed) {
+  __m256i sums[chains], factor = _mm256_set1_epi32(seed);
+  for (int chain = 0; chain < chains; ++chain)
+    sums[chain] = _mm256_set1_epi32(chain);
+  for (long round = 0; round < rounds; ++round)
+#pragma clang loop unroll(full)
+    for (int chain = 0; chain < chains; ++chain)
+      sums[chain] = _mm256_dpbusd_avx_epi32(sums[chain], factor, factor);
+  __m256i sum = sums[0];
+  for (int chain = 1; chain < chains; ++chain)
+    sum = _mm256_xor_si256(sum, sums[chain]);
+  return _mm256_extract_epi32(sum, 0);
+}
+#endif
+
+double measurePeakByteOps() {
+  int (*run)(long, int) = nullptr;
+  int bytes = 0;
+#if defined(__x86_64__)
+  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  if (host.lookup("avx512vnni")) {
+    run = runDots512;
+    bytes = 64;
+  } else if (host.lookup("avxvnni")) {
+    run = runDots256;
+    bytes = 32;
+  }
+#endif
+  if (!run)
+    return 0;
+  volatile int seed = 3, sink;
+  double rate = bestRate(2.0 * chains * bytes, 100000, [&](long rounds) { sink = run(rounds, seed); });
+  (void)sink;
+  return rate;
 }
 
 } // namespace fettle::cli

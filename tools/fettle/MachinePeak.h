@@ -9,6 +9,10 @@ namespace fettle::cli {
 /// `bench --kernels`.
 double measurePeakFlops();
 
+/// Multiply-adds of bytes per second, times two, of one core by its dot-product
+/// instruction (vpdpbusd), measured likewise; 0 where it has none.
+double measurePeakByteOps();
+
 } // namespace fettle::cli
 
 #endif

@@ -121,7 +121,7 @@ Results evaluateOp(nn::MaxPoolIndicesOp op, Operands operands) {
     }
   };
   if (isFloat(input))
-    find([read = DoubleReader(input)](int64_t a, int64_t b) { return read[a] > read[b]; });
+    find([read = DoubleReader(input)](int64_t a, int64_t b) { return std::isnan(read[a]) || read[a] > read[b]; });
   else if (isUnsigned64(input))
     find([read = IntegerReader(input)](int64_t a, int64_t b) { return uint64_t(read[a]) > uint64_t(read[b]); });
   else

@@ -164,3 +164,15 @@ TEST(DepthwiseBuilder, Convolutions) {
     expectContraction(convolution.text(), codegen::buildDepthwise);
   }
 }
+
+TEST(ContractionBuilder, OneByteIsStoredWhereOneIsMeant) {
+  // One output channel per group, requantized to a byte: a masked store with a single lane.
+  expectMatchesReference(R"(func.func @f(%x: tensor<1x6x6x5xui8>, %w: tensor<5x1x3x3xi8> {test.weight}, %m: tensor<5xf32>) -> tensor<1x4x4x5xui8> {
+    %0 = nn.conv %x, %w {channels_last, groups = 5 : i64, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x6x6x5xui8>, tensor<5x1x3x3xi8>) -> tensor<1x4x4x5xi32>
+    %1 = nn.cast %0 : (tensor<1x4x4x5xi32>) -> tensor<1x4x4x5xf32>
+    %2 = nn.binary mul %1, %m : (tensor<1x4x4x5xf32>, tensor<5xf32>) -> tensor<1x4x4x5xf32>
+    %one = nn.constant dense<1.0> : tensor<f32>
+    %3 = nn.quantize %2, %one : (tensor<1x4x4x5xf32>, tensor<f32>) -> tensor<1x4x4x5xui8>
+    return %3 : tensor<1x4x4x5xui8>
+  })", codegen::buildContraction);
+}

@@ -2,6 +2,7 @@
 
 #include "tests/unit/codegen/RunKernel.h"
 #include "gtest/gtest.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace fettle;
@@ -83,6 +84,27 @@ TEST(LoopBuilder, Pools) {
   }
   check("%x: tensor<1x7x7x40xf32>", "tensor<1x1x1x40xf32>", "%r = nn.pool average %x {kernel = array<i64: 7, 7>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, channels_last} : (tensor<1x7x7x40xf32>) -> tensor<1x1x1x40xf32>");
   check("%x: tensor<1x2x6x6xf32>", "tensor<1x2x3x3xi64>", "%r = nn.max_pool_indices %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x2x6x6xf32>) -> tensor<1x2x3x3xi64>");
+}
+
+TEST(LoopBuilder, MaximumOfNan) {
+  std::string indices = "%r = nn.max_pool_indices %x {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<2x5x12x15xf32>) -> tensor<2x5x6x8xi64>";
+  for (const std::string &body : {pool("max_pool", true), pool("max_pool", false), indices}) {
+    std::string type = body.substr(body.find("-> ") + 3);
+    std::string input = body.substr(body.find("(tensor") + 1, body.find(") ->") - body.find("(tensor") - 1);
+    KernelRun kernel("func.func @f(%x: " + input + ") -> " + type + " {\n" + body + "\n  return %r : " + type + "\n}", codegen::buildLoops);
+    ASSERT_TRUE(kernel.built());
+    HostTensor x = randomTensor(kernel.inputTypes()[0], 1);
+    for (int64_t i : {0, 7, 8, 301, 1000}) // at a window's first, last and inner elements
+      x.setDouble(i, i % 2 ? -NAN : NAN);
+    HostTensor expected = kernel.reference(x)[0];
+    if (body != indices) {
+      int64_t count = 0;
+      for (int64_t i = 0; i < expected.numElements(); ++i)
+        count += std::isnan(expected.doubleAt(i));
+      EXPECT_GE(count, 5);
+    }
+    expectClose(kernel.run(x)[0], expected, {});
+  }
 }
 
 TEST(LoopBuilder, Contractions) {

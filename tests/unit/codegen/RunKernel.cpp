@@ -11,7 +11,10 @@
 #include <cmath>
 #include <cstring>
 #include <ctime>
+#include <list>
 #include <random>
+#include <sys/mman.h>
+#include <unistd.h>
 
 using namespace mlir;
 
@@ -100,8 +103,35 @@ KernelRun::KernelRun(StringRef functionText, KernelBuilder builder, StringRef ta
 
 KernelRun::~KernelRun() = default;
 
+namespace {
+
+/// Memory that ends where nothing may be read: the page after it is not mapped.
+class FencedBytes {
+public:
+  explicit FencedBytes(ArrayRef<char> bytes) {
+    int64_t page = sysconf(_SC_PAGESIZE), size = llvm::alignTo(bytes.size(), page);
+    length = size + page;
+    start = static_cast<char *>(mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (start == MAP_FAILED)
+      llvm::report_fatal_error("no memory for an operand");
+    mprotect(start + size, page, PROT_NONE);
+    data = start + size - bytes.size();
+    std::memcpy(data, bytes.data(), bytes.size());
+  }
+  FencedBytes(const FencedBytes &) = delete;
+  ~FencedBytes() { munmap(start, length); }
+  char *data;
+
+private:
+  char *start;
+  int64_t length;
+};
+
+} // namespace
+
 struct KernelRun::Call {
   std::vector<std::vector<char>> storage; ///< operands as the kernel reads them, then results with a guard
+  std::list<FencedBytes> fenced;          ///< operands instead, each at the end of its memory
   std::vector<void *> pointers;
 
   void *alignedCopy(ArrayRef<char> bytes, int64_t extra) {
@@ -112,16 +142,23 @@ struct KernelRun::Call {
     return start;
   }
 
-  Call(KernelRun &run, ArrayRef<HostTensor> operands) {
+  /// Fenced operands are aligned to their elements only, so that not a byte after them can be read.
+  Call(KernelRun &run, ArrayRef<HostTensor> operands, bool isFenced) {
+    auto addOperand = [&](ArrayRef<char> bytes) {
+      if (isFenced)
+        pointers.push_back(fenced.emplace_back(bytes).data);
+      else
+        alignedCopy(bytes, 0);
+    };
     for (auto [i, operand] : llvm::enumerate(operands)) {
       auto packing = llvm::find_if(run.packings, [i = i](const codegen::OperandPacking &packing) { return packing.operand == i; });
       if (packing == run.packings.end()) {
-        alignedCopy(operand.bytes(), 0);
+        addOperand(operand.bytes());
         continue;
       }
       std::vector<char> packed = packing->pack(operand);
       EXPECT_EQ(int64_t(packed.size()), packing->packedType.getNumElements() * elementBytes(packing->packedType.getElementType()));
-      alignedCopy(packed, 0);
+      addOperand(packed);
     }
     for (RankedTensorType type : run.outputs)
       alignedCopy(std::vector<char>(HostTensor(type).bytes().size(), guardByte), guardBytes);
@@ -129,7 +166,7 @@ struct KernelRun::Call {
 };
 
 std::vector<HostTensor> KernelRun::run(ArrayRef<HostTensor> operands) {
-  Call call(*this, operands);
+  Call call(*this, operands, /*isFenced=*/true);
   for (int64_t tile = tileCount; tile-- > 0;)
     entry(call.pointers.data(), tile, tile + 1);
   std::vector<HostTensor> results;
@@ -160,7 +197,7 @@ static double threadSeconds() {
 }
 
 double KernelRun::measure(ArrayRef<HostTensor> operands, double budgetSeconds) {
-  Call call(*this, operands);
+  Call call(*this, operands, /*isFenced=*/false);
   double best = 1e9, total = 0;
   while (total < budgetSeconds) {
     double start = threadSeconds();

@@ -145,3 +145,17 @@ func.func @cache(%past: tensor<1x3x2x4xf32>, %new: tensor<1x1x2x4xf32>) -> (tens
   %2 = nn.attention %1, %1, %1 {scale = 0.5} : (tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
   return %2, %1 : tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>
 }
+
+// What an epilogue reads dequantized, it reads as bytes, also where others read it.
+// CHECK-LABEL: func.func @bytes
+// CHECK: nn.kernel({{.*}} = %arg1, {{.*}} = %arg0) attributes {kind = "matmul"} : (tensor<4x4xui8>, tensor<4x4xf32>) -> tensor<4x4xf32>
+// CHECK: nn.dequantize
+// CHECK: nn.kernel({{.*}} = %arg1) attributes {kind = "softmax"}
+func.func @bytes(%x: tensor<4x4xf32>, %q: tensor<4x4xui8>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %s = nn.constant dense<0.5> : tensor<f32>
+  %0 = nn.dequantize %q, %s : (tensor<4x4xui8>, tensor<f32>) -> tensor<4x4xf32>
+  %1 = nn.matmul %x, %x : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %2 = nn.binary add %1, %0 : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %3 = nn.softmax %0 {axis = 1 : i64} : (tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %2, %3 : tensor<4x4xf32>, tensor<4x4xf32>
+}

@@ -107,11 +107,28 @@ TEST_F(ArtifactTest, ReplacesArtifactsAndNothingElse) {
   EXPECT_EQ(readFile(scratch / "mine/letter"), "dear");
   writeFile(scratch / "file", "");
   EXPECT_NE(messageOf(write(scratch / "file")).find("not a folder"), std::string::npos);
-  EXPECT_NE(messageOf(write(scratch / "no/such/parent")), "");
+  EXPECT_NE(messageOf(write(scratch / "file/below/out")).find("ot a directory"), std::string::npos);
   // Nothing half-written stays behind.
   std::error_code error;
   for (llvm::sys::fs::directory_iterator it(scratch.path, error), end; it != end && !error; it.increment(error))
     EXPECT_FALSE(llvm::StringRef(it->path()).contains(".partial-")) << it->path();
+}
+
+TEST_F(ArtifactTest, MissingParentsAreMade) {
+  EXPECT_EQ(messageOf(write(scratch / "new/er/out")), "");
+  EXPECT_TRUE(llvm::sys::fs::exists(scratch / "new/er/out/manifest.json"));
+  options.goldenInputs.resize(7); // more than the model has: fails before the folder is made
+  EXPECT_NE(messageOf(write(scratch / "never/made/out")), "");
+  EXPECT_FALSE(llvm::sys::fs::exists(scratch / "never"));
+  // Fails after the folder is made: the parents that were made for it go too, others do not.
+  options.goldenInputs = {HostTensor(makeTinyModel(context).inputs[0].type)};
+  options.answerGolden = [&](llvm::StringRef folder) -> llvm::Expected<std::vector<HostTensor>> {
+    EXPECT_TRUE(folder.contains("new/again/out"));
+    return llvm::createStringError("no answer");
+  };
+  EXPECT_EQ(messageOf(write(scratch / "new/again/out")), "no answer");
+  EXPECT_FALSE(llvm::sys::fs::exists(scratch / "new/again"));
+  EXPECT_TRUE(llvm::sys::fs::exists(scratch / "new/er/out"));
 }
 
 /// The runner of tests/e2e/aarch64 and the programs of docs/c-api.md, with the golden vectors.

@@ -262,6 +262,9 @@ TEST(HostSupport, StatesTheInstructionsOfATarget) {
   EXPECT_EQ(llvm::count(features("cpu:x86-64-v3"), "avx2"), 1);
   EXPECT_EQ(llvm::count(features("cpu:x86-64-v3"), "avx512f"), 0);
   EXPECT_EQ(llvm::count(features("cpu:x86-64-v4"), "avx512f"), 1);
+  EXPECT_EQ(llvm::count(features("cpu:x86-64-v4"), "avx512vnni"), 0);
+  EXPECT_EQ(llvm::count(features("cpu:x86-64-v4+vnni"), "avx512vnni"), 1);
+  EXPECT_EQ(llvm::count(features("cpu:x86-64-v3+vnni"), "avxvnni"), 1);
   EXPECT_EQ(llvm::count(features("cpu:aarch64"), "dotprod"), 0);
   EXPECT_EQ(llvm::count(features("cpu:aarch64+dotprod"), "dotprod"), 1);
   CpuTarget native = llvm::cantFail(parseCpuTarget("cpu:native"));

@@ -1,0 +1,67 @@
+//===- DotProduct.h - four byte products in one instruction ---------------===//
+//
+// Integer contractions advance four elements at a time: a *quad* is four
+// neighbouring bytes of the left-hand side, one i32 lane holds one quad, and one
+// step adds to each i32 lane of a sum the products of its quad of inputs with its
+// quad of weights. What the machine offers for that step differs:
+//
+//   busd   x86 VNNI       vpdpbusd: unsigned inputs, signed weights
+//   usdot  AArch64 i8mm   the same
+//   sdot   AArch64 dotprod: both signed
+//   pairs  other x86      bytes widened to 16 bits, vpmaddwd on the even and on the
+//                         odd bytes (vpmaddubsw would saturate and is never used)
+//
+// Example (pairs): the quad 1 2 3 4 is split by a mask and a shift into the 16-bit
+// pairs (1, 3) and (2, 4); the weights are packed as the same pairs.
+//
+// Inputs of the other signedness are moved by 128, which flips their top bit:
+// sum (x + 128 - (z + 128)) w is the same integer. All forms are exact modulo 2^32.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FETTLE_CODEGEN_CPU_DOTPRODUCT_H
+#define FETTLE_CODEGEN_CPU_DOTPRODUCT_H
+
+#include "ir/target/CpuTarget.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace fettle::codegen {
+
+class DotProduct {
+public:
+  enum class Form { busd, usdot, sdot, pairs };
+
+  /// The form for inputs of ui8 or si8 and weights of si8; none where the types are
+  /// others or the target has nothing better than ordinary multiplications.
+  static std::optional<DotProduct> choose(const CpuTarget &target, mlir::Type input, mlir::Type weight);
+
+  /// Names the form and the width: what packed weights depend on.
+  std::string name() const;
+  /// i32 lanes of a sum, each fed by one quad.
+  int64_t lanes() const { return laneCount; }
+  /// Registers that the quads of one vector of weights, or one vector of inputs, take.
+  int64_t parts() const { return form == Form::pairs ? 2 : 1; }
+  /// Bytes of the packed weights of one vector of sums.
+  int64_t weightBytes() const { return laneCount * 4 * parts(); }
+  /// What emitInput adds to every input: the zero point moves with it.
+  int64_t inputOffset() const { return offset; }
+
+  /// Writes the quads of `lanes` columns as emitWeights reads them; `weight(lane, i)` is byte i of a quad.
+  void packWeights(char *out, llvm::function_ref<int8_t(int64_t lane, int64_t i)> weight) const;
+
+  using Parts = llvm::SmallVector<mlir::Value, 2>;
+  /// The weights of one vector of sums, at `at` of a flat i8 memref.
+  Parts emitWeights(mlir::ImplicitLocOpBuilder &b, mlir::Value buffer, mlir::Value at) const;
+  /// Quads as the machine multiplies them, from a vector of `lanes` i32.
+  Parts emitInput(mlir::ImplicitLocOpBuilder &b, mlir::Value quads) const;
+  /// sum + inputs * weights, lane by lane.
+  mlir::Value emitStep(mlir::ImplicitLocOpBuilder &b, const Parts &inputs, const Parts &weights, mlir::Value sum) const;
+
+private:
+  Form form = Form::busd;
+  int64_t laneCount = 0, offset = 0;
+  bool inputIsUnsigned = true;
+};
+
+} // namespace fettle::codegen
+
+#endif

@@ -1,0 +1,22 @@
+//===- IntegerPatterns.h - the rewrites of form-integer-islands -----------===//
+#ifndef FETTLE_PASSES_QUANTIZE_INTEGERPATTERNS_H
+#define FETTLE_PASSES_QUANTIZE_INTEGERPATTERNS_H
+
+#include "mlir/IR/PatternMatch.h"
+
+namespace fettle {
+
+/// Activations i8 with zero point z become ui8 with zero point z + 128 where nothing but dequantization reads them.
+void populateUnsignedActivations(mlir::RewritePatternSet &patterns);
+/// Products of dequantized operands become products of integers with a factor behind them.
+void populateIntegerProducts(mlir::RewritePatternSet &patterns);
+/// Products of integers that were widened to 32 bits (ConvInteger, MatMulInteger) become products of 8 bits.
+void populateNarrowProducts(mlir::RewritePatternSet &patterns);
+/// Dequantization sinks, and quantization rises, through ops that move or pick elements.
+void populateMoveQuantization(mlir::RewritePatternSet &patterns);
+/// quantize(x, scale) behind computation becomes quantize(x * (1 / scale), 1), and factors meet.
+void populateRequantization(mlir::RewritePatternSet &patterns);
+
+} // namespace fettle
+
+#endif
