@@ -59,6 +59,8 @@ void buildPhase(OpPassManager &passManager, Phase phase, const Quantization &qua
     if (quantization.profile) {
       function.addPass(createQuantizeActivationsPass(*quantization.profile, quantization.activations));
       function.addPass(createQuantizeWeightsPass());
+      function.addPass(createFormIntegerIslandsPass());
+      function.addPass(createFoldConstantsPass());
       function.addPass(createSimplifyPass());
       function.addPass(createCSEPass());
     }
