@@ -116,8 +116,7 @@ def write_set(shared, model, path):
         tensors.write_npz(path, make(os.path.join(shared, "datasets"), model))
 
 
-def compile_network(shared, model, artifact):
-    """Compiles the float network for one sample a call: the finished process."""
+def network_arguments(shared, model):
+    """What `fettle compile` takes for the float network and one sample a call."""
     shape = "x".join(map(str, (1, *ALL_NETWORKS[model].shape)))
-    return command.fettle("compile", os.path.join(shared, "models", model, "model.onnx"), "-o", artifact,
-                          "--shape", f"input={shape}")
+    return [os.path.join(shared, "models", model, "model.onnx"), "--shape", f"input={shape}"]

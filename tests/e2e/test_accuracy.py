@@ -15,7 +15,7 @@ def problems_of(networks):
         for model, network in networks.items():
             data, artifact = os.path.join(scratch, model + ".npz"), os.path.join(scratch, model)
             datasets.write_set(shared, model, data)
-            done = datasets.compile_network(shared, model, artifact)
+            done = command.fettle("compile", *datasets.network_arguments(shared, model), "-o", artifact)
             if done.returncode != 0:
                 problems.append(f"{model}: compile: exit status {done.returncode}\n{done.stderr}")
                 continue

@@ -1,9 +1,13 @@
-"""The same model gives byte-identical artifacts with one job and with two, in another folder, and again."""
+"""The same model gives byte-identical artifacts with one job and with two, in another folder, and again.
+Arguments: [rounds [networks of ../shared...]]: so many compilations with two jobs each, to find what happens seldom."""
 
 import json
 import os
+import shutil
+import sys
 
 import command
+import datasets
 
 
 def contents(folder):
@@ -18,26 +22,41 @@ def contents(folder):
     return files
 
 
-def main():
-    problems = []
+def shipped_models():
+    """Name -> model file and options."""
     with open(os.path.join(command.ROOT, "test_models", "manifest.json"), encoding="utf-8") as file:
-        models = json.load(file)["models"]
+        return {entry["name"]: [os.path.join(command.ROOT, "test_models", entry["model"]),
+                                *(word for dim, size in entry["dims"].items() for word in ("--dim", f"{dim}={size}"))]
+                for entry in json.load(file)["models"]}
+
+
+def differences(name, arguments, rounds, scratch):
+    """What is not as in the first artifact."""
+    problems, first = [], None
+    for variant, jobs in [("one/a", "1"), ("two/longer-name/b", "2"), *[("two/c", "2")] * rounds]:
+        artifact = os.path.join(scratch, name, variant)
+        done = command.fettle("compile", *arguments, "-o", artifact, "-j", jobs, "--name", name)
+        if done.returncode != 0:
+            return [*problems, f"{name}: exit status {done.returncode} with -j {jobs}\n{done.stderr}"]
+        now = contents(artifact)
+        first = first or now
+        problems += [f"{name}: {path} differs with -j {jobs} in {variant}"
+                     for path in sorted(first.keys() | now.keys()) if first.get(path) != now.get(path)]
+    shutil.rmtree(os.path.join(scratch, name))
+    return problems
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    models = shipped_models()
+    for name in sys.argv[2:]:
+        models[name] = datasets.network_arguments(command.shared(), name)
+    problems = []
     with command.scratch() as scratch:
-        for entry in models:
-            dims = [word for dim, size in entry["dims"].items() for word in ("--dim", f"{dim}={size}")]
-            first = None
-            for variant, jobs in (("one/a", "1"), ("two/longer-name/b", "2"), ("two/c", "2")):
-                artifact = os.path.join(scratch, entry["name"], variant)
-                os.makedirs(os.path.dirname(artifact), exist_ok=True)
-                done = command.fettle("compile", os.path.join(command.ROOT, "test_models", entry["model"]), "-o", artifact,
-                                      "-j", jobs, "--name", entry["name"], *dims)
-                if done.returncode != 0:
-                    problems.append(f"{entry['name']}: exit status {done.returncode}\n{done.stderr}")
-                    break
-                now = contents(artifact)
-                first = first or now
-                problems += [f"{entry['name']}: {path} differs with -j {jobs} in {variant}"
-                             for path in sorted(first.keys() | now.keys()) if first.get(path) != now.get(path)]
+        for name, arguments in models.items():
+            found = differences(name, arguments, rounds, scratch)
+            print(f"{name}: {rounds + 2} compilations, {len(found)} problems", flush=True)
+            problems += found
     command.finish(problems)
 
 

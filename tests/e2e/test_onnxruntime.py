@@ -40,7 +40,7 @@ def main():
         with command.scratch() as scratch:
             data, artifact = os.path.join(scratch, "data.npz"), os.path.join(scratch, model)
             datasets.write_set(shared, model, data)
-            done = datasets.compile_network(shared, model, artifact)
+            done = command.fettle("compile", *datasets.network_arguments(shared, model), "-o", artifact)
             if done.returncode != 0:
                 problems.append(f"{model}: compile: exit status {done.returncode}\n{done.stderr}")
                 continue
