@@ -17,9 +17,10 @@ template <typename OpTy> static Lanes create(Lanes x, Lanes y) {
 static Lanes emitFloatBinary(BinaryKind kind, Lanes x, Lanes y) {
   ImplicitLocOpBuilder &b = x.builder();
   switch (kind) {
-  case BinaryKind::add: return x + y;
-  case BinaryKind::sub: return x - y;
-  case BinaryKind::mul: return x * y;
+  // One IEEE operation each, never fused with a neighbour: quantized results depend on the last bit.
+  case BinaryKind::add: return exactAdd(x, y);
+  case BinaryKind::sub: return exactSub(x, y);
+  case BinaryKind::mul: return exactMul(x, y);
   case BinaryKind::div: {
     // A constant divisor may become a product.
     auto flags = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::arcp | arith::FastMathFlags::contract);

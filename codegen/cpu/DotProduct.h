@@ -40,6 +40,9 @@ public:
   int64_t lanes() const { return laneCount; }
   /// Registers that the quads of one vector of weights, or one vector of inputs, take.
   int64_t parts() const { return form == Form::pairs ? 2 : 1; }
+  /// Registers that a step wants besides sums and weights. None of the forms reads its inputs from memory, and LLVM
+  /// moves their broadcasts together: too few registers here and it spills the sums.
+  int64_t temporaries() const { return form == Form::pairs ? 4 : laneCount == 16 ? 8 : 2; }
   /// Bytes of the packed weights of one vector of sums.
   int64_t weightBytes() const { return laneCount * 4 * parts(); }
   /// What emitInput adds to every input: the zero point moves with it.

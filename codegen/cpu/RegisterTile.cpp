@@ -40,7 +40,8 @@ RegisterTile RegisterTile::choose(const CpuTarget &target, Type accumulator, int
   RegisterTile tile;
   tile.lanes = target.vectorBytes * 8 / accumulator.getIntOrFloatBitWidth();
   tile.columns = columns;
-  tile.shape = chooseTile(target, rows, llvm::divideCeil(columns, tile.lanes), dot ? dot->parts() : 1);
+  int64_t columnVectors = llvm::divideCeil(columns, tile.lanes);
+  tile.shape = dot ? chooseTile(target, rows, columnVectors, {dot->parts(), dot->temporaries()}) : chooseTile(target, rows, columnVectors);
   tile.dot = dot;
   tile.accumulator = accumulator;
   tile.hasFma = target.hasFma;

@@ -6,25 +6,29 @@
 
 namespace fettle::codegen {
 
-/// Accumulators, one row of weights and what a broadcast needs must fit the register file.
-static bool fits(const CpuTarget &target, int64_t rows, int64_t vectors, int64_t parts) {
-  // AVX-512 broadcasts from memory inside the multiply-add; others need a register for it,
-  // and without FMA one more for the product.
-  // A multiply-add in parts needs its parts of the input, a mask to make them, and the product.
-  int64_t temporaries = parts > 1 ? parts + 2 : target.vectorBytes == 64 ? 1 : target.hasFma ? 1 : 2;
-  return rows * vectors + vectors * parts + temporaries <= target.vectorRegisters;
+/// Accumulators, one row of weights and what a step needs besides must fit the register file.
+static bool fits(const CpuTarget &target, int64_t rows, int64_t vectors, TileStep step) {
+  return rows * vectors + vectors * step.parts + step.temporaries <= target.vectorRegisters;
 }
 
-TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors, int64_t parts) {
+/// AVX-512 broadcasts from memory inside the multiply-add; others need a register for it,
+/// and without FMA one more for the product.
+static TileStep multiplyAddStep(const CpuTarget &target) { return {1, target.vectorBytes == 64 || target.hasFma ? 1 : 2}; }
+
+TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors) {
+  return chooseTile(target, rows, columnVectors, multiplyAddStep(target));
+}
+
+TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors, TileStep step) {
   TileShape best;
   double bestCost = 1e300;
   for (int64_t vectors = 1; vectors <= std::min<int64_t>(8, columnVectors); ++vectors)
     for (int64_t tileRows = 1; tileRows <= std::min<int64_t>(28, rows); ++tileRows) {
-      if (!fits(target, tileRows, vectors, parts))
+      if (!fits(target, tileRows, vectors, step))
         continue;
-      double loads = tileRows + vectors * parts, multiplyAdds = tileRows * vectors * parts;
-      // The last term prefers, among equals, the tile that reads least.
-      double cycles = std::max({multiplyAdds / 2.0, loads / 2.0, 5.0}) + 0.02 * loads;
+      double loads = tileRows + vectors * step.parts, multiplyAdds = tileRows * vectors * step.parts;
+      // The last terms prefer, among equals, the tile that reads least: whole vectors of weights come from further away.
+      double cycles = std::max({multiplyAdds / 2.0, loads / 2.0, 5.0}) + 0.02 * tileRows + 0.04 * vectors * step.parts;
       double cost = cycles * llvm::divideCeil(rows, tileRows) * llvm::divideCeil(columnVectors, vectors);
       if (cost < bestCost) {
         bestCost = cost;

@@ -19,10 +19,14 @@ struct TileShape {
 /// vectors + rows loads, two of each a cycle; an accumulator is ready again after
 /// four cycles, and one more hides what is not counted. A last tile that does not fit is moved back over its neighbour,
 /// so an extent of 197 costs ceil(197 / rows) whole tiles.
-///
-/// `parts`: registers that one step takes of each vector of weights and of a row's input, one multiply-add each
-/// (DotProduct.h).
-TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors, int64_t parts = 1);
+TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors);
+
+/// What one step takes besides the accumulators.
+struct TileStep {
+  int64_t parts = 1;       ///< registers of each vector of weights, with a multiply-add each
+  int64_t temporaries = 1; ///< registers for the inputs and what is made of them
+};
+TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors, TileStep step);
 
 } // namespace fettle::codegen
 

@@ -134,6 +134,22 @@ TEST(IntegerContraction, Convolutions) {
     expectExactInSomeCase([&](const Case &options) { return shape.text(options); });
 }
 
+TEST(IntegerContraction, ResidualsAreAddedInSingleSteps) {
+  expectExact(R"(func.func @f(%x: tensor<30x24xui8>, %w: tensor<24x40xi8> {test.weight}, %m: tensor<40xf32> {test.weight},
+                              %y: tensor<30x40xui8>) -> (tensor<30x40xui8>, tensor<30x40xf32>) {
+    %ys = nn.constant dense<0.013> : tensor<f32>
+    %yz = nn.constant dense<7> : tensor<ui8>
+    %0 = nn.matmul %x, %w {zero_point = 9 : i64} : (tensor<30x24xui8>, tensor<24x40xi8>) -> tensor<30x40xi32>
+    %1 = nn.cast %0 : (tensor<30x40xi32>) -> tensor<30x40xf32>
+    %2 = nn.binary mul %1, %m : (tensor<30x40xf32>, tensor<40xf32>) -> tensor<30x40xf32>
+    %3 = nn.dequantize %y, %ys, %yz : (tensor<30x40xui8>, tensor<f32>, tensor<ui8>) -> tensor<30x40xf32>
+    %4 = nn.binary add %2, %3 : (tensor<30x40xf32>, tensor<30x40xf32>) -> tensor<30x40xf32>
+    %one = nn.constant dense<1.0> : tensor<f32>
+    %5 = nn.quantize %4, %one, %yz : (tensor<30x40xf32>, tensor<f32>, tensor<ui8>) -> tensor<30x40xui8>
+    return %5, %4 : tensor<30x40xui8>, tensor<30x40xf32>
+  })");
+}
+
 TEST(IntegerContraction, RandomConvolutions) {
   std::mt19937 generator(5);
   auto oneOf = [&](int64_t low, int64_t high) { return low + int64_t(generator() % (high - low + 1)); };

@@ -188,3 +188,21 @@ TEST(Pointwise, FloatsSaturateAsIntegers) {
     EXPECT_EQ(y.integerAt(3), 1) << element;
   }
 }
+
+TEST(Pointwise, QuantizationIsExact) {
+  std::pair<const char *, std::vector<int>> types[] = {{"ui8", {0, 1, 128, 255}}, {"i8", {0, -1, -128, 127}}, {"ui16", {0, 65535}}, {"i16", {3, -32768}}};
+  for (auto &[element, zeroPoints] : types)
+    for (int zeroPoint : zeroPoints) {
+      std::string to = "tensor<40x" + std::string(element) + ">", scalar = "tensor<" + std::string(element) + ">";
+      KernelRun kernel("func.func @f(%x: tensor<40xf32>) -> " + to + " {\n %s = nn.constant dense<1.0> : tensor<f32>\n %z = nn.constant dense<" +
+                           std::to_string(zeroPoint) + "> : " + scalar + "\n %0 = nn.quantize %x, %s, %z : (tensor<40xf32>, tensor<f32>, " + scalar +
+                           ") -> " + to + "\n return %0 : " + to + "\n}",
+                       codegen::buildLoops);
+      ASSERT_TRUE(kernel.built());
+      HostTensor x(kernel.inputTypes()[0]);
+      double infinity = std::numeric_limits<double>::infinity(), special[] = {infinity, -infinity, std::nan(""), -0.0, 1e30, -1e30, 0.49999997, 4194303.5};
+      for (int i = 0; i < 40; ++i) // ties about zero and about both bounds
+        x.setDouble(i, i < 8 ? special[i] : i < 16 ? i - 12.5 : i < 24 ? i - 20.5 - zeroPoint : i < 32 ? 255 - zeroPoint + (i - 28.5) : 65535 - zeroPoint + (i - 36.5));
+      expectClose(kernel.run({x})[0], kernel.reference({x})[0], {0, 0});
+    }
+}
