@@ -6,6 +6,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/TargetParser/Triple.h"
+#include <algorithm>
 #include <cstring>
 
 using namespace mlir;
@@ -16,9 +17,11 @@ std::optional<DotProduct> DotProduct::choose(const CpuTarget &target, Type input
   bool isUnsigned = input.isUnsignedInteger(8);
   // Signed bytes are i8 or si8 in nn types.
   auto isSigned = [](Type type) { return type.isInteger(8) && !type.isUnsignedInteger(8); };
-  if (!(isUnsigned || isSigned(input)) || !isSigned(weight))
+  bool isWide = weight.isSignlessInteger(16);
+  if (!(isUnsigned || isSigned(input)) || !(isSigned(weight) || isWide))
     return std::nullopt;
   DotProduct dot;
+  dot.isWide = isWide;
   dot.laneCount = target.vectorBytes / 4;
   dot.inputIsUnsigned = isUnsigned;
   if (llvm::Triple(target.triple).isX86()) {
@@ -36,14 +39,17 @@ std::optional<DotProduct> DotProduct::choose(const CpuTarget &target, Type input
 
 std::string DotProduct::name() const {
   static constexpr const char *names[] = {"busd", "usdot", "sdot", "pairs"};
-  return names[int(form)] + std::to_string(laneCount);
+  return names[int(form)] + std::to_string(laneCount) + (isWide ? " wide" : "");
 }
 
-void DotProduct::packWeights(char *out, llvm::function_ref<int8_t(int64_t lane, int64_t i)> weight) const {
+void DotProduct::packWeights(char *out, llvm::function_ref<int16_t(int64_t lane, int64_t i)> weight) const {
   if (form != Form::pairs) {
-    for (int64_t lane = 0; lane < laneCount; ++lane)
-      for (int64_t i = 0; i < 4; ++i)
-        *out++ = weight(lane, i);
+    for (int64_t plane = 0; plane < parts(); ++plane)
+      for (int64_t lane = 0; lane < laneCount; ++lane)
+        for (int64_t i = 0; i < 4; ++i) {
+          int w = weight(lane, i), first = std::clamp(w, -128, 127);
+          *out++ = char(plane == 0 ? first : w - first);
+        }
     return;
   }
   for (int64_t part = 0; part < 2; ++part)
@@ -63,10 +69,15 @@ static Value bitcast(ImplicitLocOpBuilder &b, Value value, unsigned bits) {
 
 DotProduct::Parts DotProduct::emitWeights(ImplicitLocOpBuilder &b, Value buffer, Value at) const {
   auto type = VectorType::get({laneCount * 4}, b.getI8Type());
-  if (form != Form::pairs)
-    return {vector::LoadOp::create(b, type, buffer, at)};
-  Value odd = arith::AddIOp::create(b, at, arith::ConstantIndexOp::create(b, laneCount * 4));
-  return {bitcast(b, vector::LoadOp::create(b, type, buffer, at), 16), bitcast(b, vector::LoadOp::create(b, type, buffer, odd), 16)};
+  Parts weights{vector::LoadOp::create(b, type, buffer, at)};
+  if (parts() == 2) {
+    Value second = arith::AddIOp::create(b, at, arith::ConstantIndexOp::create(b, laneCount * 4));
+    weights.push_back(vector::LoadOp::create(b, type, buffer, second));
+  }
+  if (form == Form::pairs)
+    for (Value &part : weights)
+      part = bitcast(b, part, 16);
+  return weights;
 }
 
 DotProduct::Parts DotProduct::emitInput(ImplicitLocOpBuilder &b, Value quads) const {
@@ -84,13 +95,18 @@ Value DotProduct::emitStep(ImplicitLocOpBuilder &b, const Parts &inputs, const P
   auto call = [&](StringRef name, ValueRange operands) -> Value {
     return LLVM::CallIntrinsicOp::create(b, sum.getType(), b.getStringAttr(name), operands).getResult(0);
   };
+  auto addPlanes = [&](StringRef name) {
+    for (Value plane : weights)
+      sum = call(name, {sum, inputs[0], plane});
+    return sum;
+  };
   switch (form) {
   case Form::busd:
-    return call("llvm.x86.avx512.vpdpbusd." + std::to_string(laneCount * 32), {sum, inputs[0], weights[0]});
+    return addPlanes("llvm.x86.avx512.vpdpbusd." + std::to_string(laneCount * 32));
   case Form::usdot:
-    return call("llvm.aarch64.neon.usdot.v4i32.v16i8", {sum, inputs[0], weights[0]});
+    return addPlanes("llvm.aarch64.neon.usdot.v4i32.v16i8");
   case Form::sdot:
-    return call("llvm.aarch64.neon.sdot.v4i32.v16i8", {sum, inputs[0], weights[0]});
+    return addPlanes("llvm.aarch64.neon.sdot.v4i32.v16i8");
   case Form::pairs:
     break;
   }

@@ -14,6 +14,9 @@
 // Example (pairs): the quad 1 2 3 4 is split by a mask and a shift into the 16-bit
 // pairs (1, 3) and (2, 4); the weights are packed as the same pairs.
 //
+// Weights of nine bits (a full unsigned range around its zero point, held in 16) are two planes of bytes, w = a + b, and take
+// two steps; pairs hold them as they are.
+//
 // Inputs of the other signedness are moved by 128, which flips their top bit:
 // sum (x + 128 - (z + 128)) w is the same integer. All forms are exact modulo 2^32.
 //
@@ -30,7 +33,7 @@ class DotProduct {
 public:
   enum class Form { busd, usdot, sdot, pairs };
 
-  /// The form for inputs of ui8 or si8 and weights of si8; none where the types are
+  /// The form for inputs of ui8 or si8 and weights of si8, or of i16 within [-256, 254]; none where the types are
   /// others or the target has nothing better than ordinary multiplications.
   static std::optional<DotProduct> choose(const CpuTarget &target, mlir::Type input, mlir::Type weight);
 
@@ -39,7 +42,7 @@ public:
   /// i32 lanes of a sum, each fed by one quad.
   int64_t lanes() const { return laneCount; }
   /// Registers that the quads of one vector of weights, or one vector of inputs, take.
-  int64_t parts() const { return form == Form::pairs ? 2 : 1; }
+  int64_t parts() const { return form == Form::pairs || isWide ? 2 : 1; }
   /// Registers that a step wants besides sums and weights. None of the forms reads its inputs from memory, and LLVM
   /// moves their broadcasts together: too few registers here and it spills the sums.
   int64_t temporaries() const { return form == Form::pairs ? 4 : laneCount == 16 ? 8 : 2; }
@@ -49,7 +52,7 @@ public:
   int64_t inputOffset() const { return offset; }
 
   /// Writes the quads of `lanes` columns as emitWeights reads them; `weight(lane, i)` is byte i of a quad.
-  void packWeights(char *out, llvm::function_ref<int8_t(int64_t lane, int64_t i)> weight) const;
+  void packWeights(char *out, llvm::function_ref<int16_t(int64_t lane, int64_t i)> weight) const;
 
   using Parts = llvm::SmallVector<mlir::Value, 2>;
   /// The weights of one vector of sums, at `at` of a flat i8 memref.
@@ -63,6 +66,7 @@ private:
   Form form = Form::busd;
   int64_t laneCount = 0, offset = 0;
   bool inputIsUnsigned = true;
+  bool isWide = false; ///< weights of nine bits
 };
 
 } // namespace fettle::codegen

@@ -54,15 +54,22 @@ OperandPacking packPanels(unsigned operand, WeightsView view, int64_t panelColum
 
 namespace {
 
-/// One panel's columns of a tensor of si8 weights.
+/// One panel's columns of a tensor of si8 or i16 weights.
 struct PanelWeights {
   const QuadPanels &panels;
   const HostTensor &tensor;
   int64_t block, firstColumn;
 
-  int8_t weight(int64_t column, int64_t step) const {
+  int16_t weight(int64_t column, int64_t step) const {
     const WeightsView &view = panels.view;
-    return column < view.columns ? int8_t(tensor.bytes()[view.index(block, firstColumn + column, step)]) : 0;
+    if (column >= view.columns)
+      return 0;
+    int64_t at = view.index(block, firstColumn + column, step);
+    if (tensor.elementType().getIntOrFloatBitWidth() == 8)
+      return int8_t(tensor.bytes()[at]);
+    int16_t wide;
+    std::memcpy(&wide, tensor.bytes().data() + 2 * at, 2);
+    return wide;
   }
 
   void writeQuads(char *out) const {
@@ -71,7 +78,7 @@ struct PanelWeights {
     for (int64_t first = 0; first < panels.view.steps; first += run.length)
       for (int64_t quad = 0; quad < run.quads(); ++quad)
         for (int64_t column = 0; column < panels.panelColumns(); column += dot.lanes(), out += dot.weightBytes())
-          dot.packWeights(out, [&](int64_t lane, int64_t i) -> int8_t {
+          dot.packWeights(out, [&](int64_t lane, int64_t i) -> int16_t {
             return run.counts(quad, i) ? weight(column + lane, first + run.offset(quad) + i) : 0;
           });
   }

@@ -48,7 +48,7 @@ struct ZeroPointTable {
   std::string name; ///< names `covers`
 };
 
-/// si8 weights packed for DotProduct: [blocks][panels][runs][quads] groups of `vectors` vectors of quads, then
+/// si8 (or i16) weights packed for DotProduct: [blocks][panels][runs][quads] groups of `vectors` vectors of quads, then
 /// (64-aligned) the table as i32 [blocks][panels][entries][panelColumns].
 struct QuadPanels {
   WeightsView view;

@@ -32,6 +32,8 @@ std::optional<QuantizedWeights> centreWeights(Value weights, Value zeroPoint, in
     int64_t channel = int64_t(i) / inner % channels;
     values[i] -= points[points.size() == 1 ? 0 : channel];
     fits &= values[i] >= -128 && values[i] <= 127;
+    if (values[i] > 254)
+      return std::nullopt;
     sums[channel] += std::abs(values[i]);
   }
   QuantizedWeights result;

@@ -39,14 +39,15 @@ struct Case {
   llvm::StringRef element = "ui8"; ///< of the activations
   int64_t zeroPoint = 0;
   bool hasBias = false, requantizes = false;
+  llvm::StringRef weights = "i8";
 
   std::string signature(llvm::ArrayRef<int64_t> input, llvm::ArrayRef<int64_t> weight, llvm::ArrayRef<int64_t> out) const {
-    return llvm::formatv("func.func @f(%x: {0}, %w: {1} {{test.weight}{2}{3}) -> {4} {{\n", tensor(input, element), tensor(weight, "i8"),
+    return llvm::formatv("func.func @f(%x: {0}, %w: {1} {{test.weight}{2}{3}) -> {4} {{\n", tensor(input, element), tensor(weight, weights),
                          hasBias ? ", %b: " + tensor({out.back()}, "i32") + " {test.weight}" : "",
                          requantizes ? ", %m: " + tensor({out.back()}, "f32") + " {test.weight}" : "", tensor(out, requantizes ? element : "i32"));
   }
   std::string operandTypes(llvm::ArrayRef<int64_t> input, llvm::ArrayRef<int64_t> weight, llvm::ArrayRef<int64_t> out) const {
-    return llvm::formatv("({0}, {1}{2}) -> {3}\n", tensor(input, element), tensor(weight, "i8"), hasBias ? ", " + tensor({out.back()}, "i32") : "",
+    return llvm::formatv("({0}, {1}{2}) -> {3}\n", tensor(input, element), tensor(weight, weights), hasBias ? ", " + tensor({out.back()}, "i32") : "",
                          tensor(out, "i32"));
   }
   std::string product(int64_t m, int64_t k, int64_t n) const {
@@ -79,12 +80,12 @@ bool runsHere(llvm::StringRef name) {
   return !llvm::errorToBool(std::move(missing));
 }
 
-void expectExact(llvm::StringRef text, KernelBuilder builder = codegen::buildContraction) {
+void expectExact(llvm::StringRef text, KernelBuilder builder = codegen::buildContraction, double low = -128, double high = 256) {
   for (const char *target : targets) {
     if (!runsHere(target))
       continue;
     SCOPED_TRACE(target);
-    MatchOptions exact{0, 0, -128, 256};
+    MatchOptions exact{0, 0, low, high};
     exact.target = target;
     expectMatchesReference(text, builder, exact);
   }
@@ -148,6 +149,17 @@ TEST(IntegerContraction, ResidualsAreAddedInSingleSteps) {
     %5 = nn.quantize %4, %one, %yz : (tensor<30x40xf32>, tensor<f32>, tensor<ui8>) -> tensor<30x40xui8>
     return %5, %4 : tensor<30x40xui8>, tensor<30x40xf32>
   })");
+}
+
+TEST(IntegerContraction, WeightsOfNineBits) {
+  for (bool isUnsigned : {true, false}) {
+    Case wide{isUnsigned ? "ui8" : "i8", isUnsigned ? 200 : -7, true, true, "i16"};
+    // From -256 up to 254, as long as two bytes can be them.
+    for (int64_t k : {3, 8, 50})
+      expectExact(wide.product(7, k, 21), codegen::buildContraction, -256, 255);
+    expectExact(Convolution{1, 9, 9, 5, 20, 3, 3, 1, 1, 1}.text(wide), codegen::buildContraction, -256, 255);
+    expectExact(Convolution{1, 15, 15, 3, 16, 7, 7, 2, 3, 3}.text(wide), codegen::buildContraction, -256, 255);
+  }
 }
 
 TEST(IntegerContraction, RandomConvolutions) {
