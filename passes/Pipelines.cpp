@@ -52,6 +52,8 @@ void buildPhase(OpPassManager &passManager, Phase phase, const Quantization &qua
     function.addPass(createFoldAffinePass());
     function.addPass(createFoldConstantsPass());
     function.addPass(createSimplifyPass());
+    function.addPass(createMergeProductsPass());
+    function.addPass(createFoldConstantsPass());
     function.addPass(createCSEPass());
     function.addPass(createVerifyFusePass());
     return;
@@ -71,8 +73,6 @@ void buildPhase(OpPassManager &passManager, Phase phase, const Quantization &qua
     // Steps that a transpose kept from their contraction.
     function.addPass(createFoldAffinePass());
     function.addPass(createSimplifyPass());
-    function.addPass(createMergeProductsPass());
-    function.addPass(createFoldConstantsPass());
     function.addPass(createCSEPass());
     function.addPass(createVerifyLayoutPass());
     return;
