@@ -60,7 +60,7 @@ void buildPhase(OpPassManager &passManager, Phase phase, const Quantization &qua
   case Phase::Quantize:
     if (quantization.profile) {
       function.addPass(createQuantizeActivationsPass(*quantization.profile, quantization.activations));
-      function.addPass(createQuantizeWeightsPass());
+      function.addPass(createQuantizeWeightsPass(*quantization.profile, quantization.weights));
       function.addPass(createFormIntegerIslandsPass());
       function.addPass(createFoldConstantsPass());
       function.addPass(createSimplifyPass());

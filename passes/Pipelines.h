@@ -3,6 +3,7 @@
 #define FETTLE_PASSES_PIPELINES_H
 
 #include "passes/quantize/Grid.h"
+#include "passes/quantize/WeightOptions.h"
 #include "mlir/Pass/PassManager.h"
 
 namespace fettle {
@@ -27,6 +28,7 @@ std::optional<Phase> findPhase(llvm::StringRef name);
 struct Quantization {
   const Profile *profile = nullptr; ///< of the module that the fuse phase leaves; null: nothing is quantized
   GridOptions activations;
+  WeightOptions weights;
 };
 
 /// Adds the passes of `phase` and its contract check, for a module of nn functions.

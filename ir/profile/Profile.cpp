@@ -2,6 +2,8 @@
 
 #include "ir/profile/Profile.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Base64.h"
+#include "llvm/Support/Endian.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
 #include <numeric>
@@ -11,6 +13,31 @@ namespace fettle {
 static constexpr int64_t schemaVersion = 1;
 
 int64_t TensorStatistics::count() const { return std::accumulate(histogram.begin(), histogram.end(), int64_t(0)); }
+
+/// Little-endian floats in base64: numbers by the million.
+static std::string encode(const std::vector<float> &numbers) {
+  std::string bytes(numbers.size() * 4, '\0');
+  for (size_t i = 0; i < numbers.size(); ++i)
+    llvm::support::endian::write32le(&bytes[4 * i], llvm::bit_cast<uint32_t>(numbers[i]));
+  return llvm::encodeBase64(bytes);
+}
+
+static llvm::Expected<std::vector<float>> decode(const llvm::Twine &where, const llvm::json::Object &entry,
+                                                 llvm::StringRef key, int64_t count) {
+  std::vector<char> bytes;
+  std::optional<llvm::StringRef> text = entry.getString(key);
+  llvm::Error error = llvm::decodeBase64(text.value_or(""), bytes);
+  bool wrong = bool(error) || int64_t(bytes.size()) != 4 * count;
+  llvm::consumeError(std::move(error));
+  std::vector<float> numbers(wrong ? 0 : count);
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    numbers[i] = llvm::bit_cast<float>(llvm::support::endian::read32le(&bytes[4 * i]));
+    wrong |= !std::isfinite(numbers[i]);
+  }
+  if (wrong)
+    return llvm::createStringError(where + ": '" + key + "' does not hold " + llvm::Twine(count) + " finite numbers");
+  return numbers;
+}
 
 std::string Profile::toJson() const {
   std::string text;
@@ -32,6 +59,18 @@ std::string Profile::toJson() const {
             os << ']';
           });
           json.attributeEnd();
+        });
+    });
+    json.attributeObject("rows", [&] {
+      for (const auto &[name, entry] : rows)
+        json.attributeObject(name, [&, &entry = entry] {
+          json.attribute("scale", double(entry.scale));
+          json.attribute("zero_point", entry.zeroPoint);
+          json.attribute("groups", entry.groups);
+          json.attribute("width", entry.width);
+          json.attribute("mean", encode(entry.mean));
+          json.attribute("rounded_mean", encode(entry.roundedMean));
+          json.attribute("covariance", encode(entry.covariance));
         });
     });
   });
@@ -65,6 +104,29 @@ static llvm::Expected<TensorStatistics> readTensor(const llvm::Twine &where, con
   return tensor;
 }
 
+static llvm::Expected<RowStatistics> readRows(const llvm::Twine &where, const llvm::json::Object *object) {
+  if (!object)
+    return refuse(where + " is no object");
+  RowStatistics rows;
+  rows.scale = static_cast<float>(object->getNumber("scale").value_or(0));
+  rows.zeroPoint = object->getInteger("zero_point").value_or(-1);
+  rows.groups = object->getInteger("groups").value_or(0);
+  rows.width = object->getInteger("width").value_or(0);
+  constexpr int64_t most = 1 << 20;
+  if (!(rows.scale > 0) || !std::isfinite(rows.scale) || rows.zeroPoint < 0 || rows.zeroPoint > 255 || rows.groups < 1 ||
+      rows.groups > most || rows.width < 1 || rows.width > most)
+    return refuse(where + " has no grid, groups or width");
+  for (auto [key, count, into] : {std::tuple("mean", rows.groups * rows.width, &rows.mean),
+                                  {"rounded_mean", rows.groups * rows.width, &rows.roundedMean},
+                                  {"covariance", rows.groups * rows.triangle(), &rows.covariance}}) {
+    auto numbers = decode(where, *object, key, count);
+    if (!numbers)
+      return numbers.takeError();
+    *into = std::move(*numbers);
+  }
+  return rows;
+}
+
 llvm::Expected<Profile> Profile::fromJson(llvm::StringRef text) {
   llvm::Expected<llvm::json::Value> root = llvm::json::parse(text);
   if (!root)
@@ -78,15 +140,21 @@ llvm::Expected<Profile> Profile::fromJson(llvm::StringRef text) {
                   llvm::Twine(schemaVersion));
   Profile profile;
   std::optional<int64_t> samples = object->getInteger("samples");
-  const llvm::json::Object *tensors = object->getObject("tensors");
-  if (!samples || *samples < 1 || !tensors)
-    return refuse("is no profile: samples or tensors are missing");
+  const llvm::json::Object *tensors = object->getObject("tensors"), *rows = object->getObject("rows");
+  if (!samples || *samples < 1 || !tensors || !rows)
+    return refuse("is no profile: samples, tensors or rows are missing");
   profile.samples = *samples;
   for (const auto &[name, value] : *tensors) {
     auto tensor = readTensor("tensor '" + llvm::StringRef(name) + "'", value.getAsObject());
     if (!tensor)
       return tensor.takeError();
     profile.tensors[name.str()] = std::move(*tensor);
+  }
+  for (const auto &[name, value] : *rows) {
+    auto entry = readRows("rows of '" + llvm::StringRef(name) + "'", value.getAsObject());
+    if (!entry)
+      return entry.takeError();
+    profile.rows[name.str()] = std::move(*entry);
   }
   return profile;
 }

@@ -23,10 +23,24 @@ struct TensorStatistics {
   double binCenter(size_t i) const { return min + (double(i) + 0.5) * binWidth(); }
 };
 
+/// What the rows of a contraction's inputs look like (ContractionRows.h), once they are rounded to a grid.
+/// Rows of each group have `width` columns.
+struct RowStatistics {
+  float scale = 1; ///< of the grid
+  int64_t zeroPoint = 0;
+  int64_t groups = 1, width = 0;
+  std::vector<float> mean, roundedMean; ///< before and after rounding: groups * width
+  /// Of the rounded rows, around their mean: for each group the upper triangle, row after row.
+  std::vector<float> covariance;
+
+  int64_t triangle() const { return width * (width + 1) / 2; } ///< elements for a group
+};
+
 /// Measured once, reused in any later compilation of the same model.
 struct Profile {
   int64_t samples = 0;
   std::map<std::string, TensorStatistics> tensors; ///< by value name (ValueNames.h)
+  std::map<std::string, RowStatistics> rows;       ///< by the name of the tensor and the window on it
 
   /// Equal profiles give equal text.
   std::string toJson() const;

@@ -14,7 +14,7 @@ ValueNames::ValueNames(func::FuncOp function) {
     add(name ? name.str() : "input" + std::to_string(argument.getArgNumber()), argument);
   }
   for (Operation &op : function.getOps()) {
-    if (isa<nn::ConstantOp>(op))
+    if (isa<nn::ConstantOp, nn::QuantizeOp, nn::DequantizeOp>(op))
       continue;
     std::string node = formatOrigins(op.getLoc());
     if (node.empty())

@@ -4,7 +4,9 @@
 // by its own name, any other tensor by the ONNX nodes it was made of, with the
 // number of the result where there are several ("Split_3:1"), and a count where
 // nodes became more than one tensor ("Conv_7", "Conv_7~2", in program order).
-// Names follow from locations alone, so equal modules give equal names in any run.
+// Names follow from locations alone, so equal modules give equal names in any run. What
+// rounds a value, nn.quantize and nn.dequantize behind it, has no name of its own: a
+// module keeps its names when values are rounded.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FETTLE_IR_PROFILE_VALUENAMES_H
@@ -18,7 +20,7 @@ namespace fettle {
 
 class ValueNames {
 public:
-  /// Names the arguments and all results of ops other than constants.
+  /// Names the arguments and all results of ops other than constants and roundings.
   explicit ValueNames(mlir::func::FuncOp function);
 
   /// Empty for a value without a name.

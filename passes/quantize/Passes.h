@@ -4,6 +4,7 @@
 
 #include "ir/nn/Nn.h"
 #include "passes/quantize/Grid.h"
+#include "passes/quantize/WeightOptions.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 
@@ -16,6 +17,7 @@ namespace fettle {
 
 /// `profile` must outlive the pass.
 std::unique_ptr<mlir::Pass> createQuantizeActivationsPass(const Profile &profile, const GridOptions &options);
+std::unique_ptr<mlir::Pass> createQuantizeWeightsPass(const Profile &profile, const WeightOptions &options);
 
 } // namespace fettle
 

@@ -33,7 +33,9 @@ def QuantizeActivationsPass : Pass<"quantize-activations", "::mlir::func::FuncOp
 def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
   let summary = "rounds the weights of contractions with integer inputs to 8 bits, one scale per output channel";
   let description = [{
-    Only contractions that read an `nn.dequantize`: others stay in float. Weights are symmetric, -127..127.
+    Only contractions that read an `nn.dequantize`: others stay in float. Weights are symmetric, -127..127. With a profile
+    their rounding errors make up for each other on the inputs that were measured, and the bias takes what is left of the mean;
+    without one they go to the nearest integer.
 
     ```mlir
     // before
@@ -44,6 +46,7 @@ def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
     ```
   }];
   let dependentDialects = ["::fettle::nn::NnDialect"];
+  let options = [Option<"profileFile", "profile", "std::string", "", "a profile, as fettle calibrate writes it">];
 }
 
 def FormIntegerIslandsPass : Pass<"form-integer-islands", "::mlir::func::FuncOp"> {

@@ -23,7 +23,11 @@ using namespace mlir;
 
 namespace fettle {
 
-static bool hasF32(Value value) { return cast<RankedTensorType>(value.getType()).getElementType().isF32(); }
+/// Tensors without elements have nothing to measure or to round.
+static bool isQuantizable(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return type.getElementType().isF32() && type.getNumElements() > 0;
+}
 
 /// Ops whose result holds elements of their operands and nothing else, and that lose none
 /// that could matter to the grid.
@@ -49,9 +53,10 @@ static void sortByPosition(SmallVectorImpl<Value> &values) {
 
 QuantizationPlan::QuantizationPlan(func::FuncOp function) {
   for (Operation &op : function.getOps()) {
-    if (!isa<nn::ConvOp, nn::MatMulOp>(op) || !hasF32(op.getResult(0)) || isConstant(op.getOperand(0)))
-      continue;
-    if (!ContractionWeights::get(&op))
+    // An input that is dequantized has been decided about by the model's author.
+    if (!isa<nn::ConvOp, nn::MatMulOp>(op) || isa_and_nonnull<nn::ConstantOp, nn::DequantizeOp>(op.getOperand(0).getDefiningOp()) ||
+        !ContractionWeights::get(&op) ||
+        !llvm::all_of(ArrayRef<Value>{op.getOperand(0), op.getOperand(1), op.getResult(0)}, isQuantizable))
       continue;
     planned.insert(&op);
     want(op.getOperand(0));

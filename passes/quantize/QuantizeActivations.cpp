@@ -1,10 +1,9 @@
 //===- QuantizeActivations.cpp - activations on 8-bit grids ----------------===//
 
-#include "ir/profile/ValueNames.h"
 #include "passes/OpFactory.h"
+#include "passes/quantize/ActivationGrids.h"
 #include "passes/quantize/Passes.h"
-#include "passes/quantize/QuantizationPlan.h"
-#include "llvm/Support/MemoryBuffer.h"
+#include "passes/quantize/ProfileOption.h"
 
 using namespace mlir;
 using namespace fettle::nn;
@@ -36,39 +35,18 @@ struct QuantizeActivations : impl::QuantizeActivationsPassBase<QuantizeActivatio
   LogicalResult initialize(MLIRContext *context) override {
     if (profile)
       return success();
-    auto buffer = llvm::MemoryBuffer::getFile(profileFile);
-    auto parsed = buffer ? Profile::fromJson((*buffer)->getBuffer())
-                         : llvm::Expected<Profile>(llvm::createStringError(buffer.getError().message()));
-    if (!parsed)
-      return emitError(UnknownLoc::get(context)) << "profile '" << profileFile << "' " << llvm::toString(parsed.takeError());
     options.method = grid;
-    ownProfile = std::make_shared<Profile>(std::move(*parsed));
-    profile = ownProfile.get();
-    return success();
+    return loadProfile(context, profileFile, ownProfile, profile);
   }
 
   void runOnOperation() override {
     QuantizationPlan plan(getOperation());
     ValueNames names(getOperation());
-    llvm::DenseMap<Value, Grid> grids;
-    for (Value value : plan.values()) {
-      if (grids.contains(value))
-        continue;
-      const TensorStatistics *widest = nullptr;
-      for (Value member : plan.sharing(value)) {
-        auto measured = profile->tensors.find(names.nameOf(member).str());
-        if (measured == profile->tensors.end()) {
-          emitError(member.getLoc()) << "the profile knows nothing of '" << names.nameOf(member)
-                                     << "': it was made from another model or with other options";
-          return signalPassFailure();
-        }
-        const TensorStatistics &statistics = measured->second;
-        if (!widest || statistics.max - statistics.min > widest->max - widest->min)
-          widest = &statistics;
-      }
-      Grid grid = chooseGrid(*widest, options);
-      for (Value member : plan.sharing(value))
-        grids[member] = grid;
+    auto grids = chooseGrids(plan, names, *profile, options);
+    if (!grids) {
+      emitError(getOperation().getLoc()) << "the profile knows nothing of '" << llvm::toString(grids.takeError())
+                                         << "': it was made from another model or with other options";
+      return signalPassFailure();
     }
     // The plan is about uses as they are now: they are gathered before the first is changed.
     llvm::SmallVector<std::pair<OpOperand *, Value>> readers;
@@ -78,7 +56,7 @@ struct QuantizeActivations : impl::QuantizeActivationsPassBase<QuantizeActivatio
           readers.push_back({&use, value});
     llvm::DenseMap<Value, Value> rounded;
     for (Value value : plan.values())
-      rounded[value] = makePair(value, grids[value]).second.getOutput();
+      rounded[value] = makePair(value, grids->lookup(value)).second.getOutput();
     for (auto [use, value] : readers)
       use->set(rounded[value]);
   }

@@ -1,10 +1,15 @@
 //===- QuantizeWeights.cpp - weights on 8-bit grids ------------------------===//
 
 #include "ir/support/Origin.h"
+#include "passes/ConstantValue.h"
 #include "passes/OpFactory.h"
 #include "passes/fuse/ContractionWeights.h"
+#include "passes/quantize/ActivationGrids.h"
 #include "passes/quantize/Passes.h"
-#include <cmath>
+#include "passes/quantize/ProfileOption.h"
+#include "passes/quantize/RoundedWeights.h"
+#include "mlir/IR/Threading.h"
+#include <Eigen/Core>
 
 using namespace mlir;
 using namespace fettle::nn;
@@ -15,40 +20,90 @@ namespace fettle {
 #include "passes/quantize/Passes.h.inc"
 
 namespace {
+/// A contraction that reads integers, and what becomes of its weights.
+struct Work {
+  Operation *op;
+  ContractionRows rows;
+  const RowStatistics *statistics;
+  RoundedWeights result;
+};
+
 struct QuantizeWeights : impl::QuantizeWeightsPassBase<QuantizeWeights> {
+  using QuantizeWeightsPassBase::QuantizeWeightsPassBase;
+  QuantizeWeights(const Profile &profile, const WeightOptions &options) : profile(&profile), options(options) {}
+
+  LogicalResult initialize(MLIRContext *context) override {
+    return profile || profileFile.empty() ? success() : loadProfile(context, profileFile, ownProfile, profile);
+  }
+
   void runOnOperation() override {
-    SmallVector<Operation *> contractions;
-    for (Operation &op : getOperation().getOps())
-      if (isa<ConvOp, MatMulOp>(op) && op.getOperand(0).getDefiningOp<DequantizeOp>())
-        contractions.push_back(&op);
-    for (Operation *op : contractions)
-      if (std::optional<ContractionWeights> weights = ContractionWeights::get(op))
-        quantize(op, *weights);
-  }
-
-  static void quantize(Operation *op, const ContractionWeights &weights) {
-    std::vector<double> greatest(weights.outputs(), 0);
-    weights.forEach([&](int64_t element, int64_t, int64_t output) {
-      greatest[output] = std::max(greatest[output], std::abs(weights.tensor().doubleAt(element)));
+    ValueNames names(getOperation());
+    std::vector<Work> work;
+    for (Operation &op : getOperation().getOps()) {
+      auto input = isa<ConvOp, MatMulOp>(op) ? op.getOperand(0).getDefiningOp<DequantizeOp>() : DequantizeOp();
+      auto rows = input && ContractionWeights::get(&op) ? ContractionRows::get(&op) : std::nullopt;
+      if (!rows)
+        continue;
+      const RowStatistics *statistics = nullptr;
+      if (options.rounding == Rounding::Gptq && profile && failed(findStatistics(&op, input, *rows, names, statistics)))
+        return signalPassFailure();
+      work.push_back({&op, *rows, statistics, {}});
+    }
+    // Eigen orders sums by the sizes of caches; the result shall not depend on the machine.
+    Eigen::setCpuCacheSizes(32 << 10, 1 << 20, 8 << 20);
+    parallelForEach(&getContext(), work, [&](Work &item) {
+      item.result = roundContraction(item.op, item.rows, item.statistics, options);
     });
-    OpBuilder builder(op);
-    auto type = cast<RankedTensorType>(weights.value().getType());
-    HostTensor scales(RankedTensorType::get({weights.outputs()}, type.getElementType()));
-    for (auto [output, value] : llvm::enumerate(greatest))
-      scales.setDouble(output, value > 0 ? value / 127 : 1);
-    HostTensor integers(type.clone(builder.getI8Type()));
-    HostTensor steps = weights.scaled([&](int64_t, int64_t output) { return 1 / scales.doubleAt(output); });
-    for (int64_t i = 0; i < integers.numElements(); ++i)
-      integers.setInteger(i, std::clamp<int64_t>(std::nearbyint(steps.doubleAt(i)), -127, 127));
-
-    Location location = weights.value().getLoc();
-    std::string name = formatOrigins(op->getLoc());
-    Value constant = makeConstant(builder, location, integers, name + ".weights");
-    Value scale = makeConstant(builder, location, scales, name + ".scales");
-    Value rounded = DequantizeOp::create(builder, location, type, constant, scale, Value(), weights.outputAxis());
-    op->setOperand(1, rounded);
+    for (Work &item : work)
+      replace(item);
   }
+
+  /// The rows of what was rounded by `input`, if they were measured on its grid.
+  LogicalResult findStatistics(Operation *op, DequantizeOp input, const ContractionRows &rows, const ValueNames &names,
+                               const RowStatistics *&statistics) {
+    auto quantize = input.getInput().getDefiningOp<QuantizeOp>();
+    std::string key = quantize ? rowsKey(quantize.getInput(), rows, names) : "";
+    auto found = profile->rows.find(key);
+    if (found == profile->rows.end() || found->second.groups != rows.groups() || found->second.width != rows.width())
+      return op->emitError() << "the profile has no rows of '" << key << "': it was made from another model or with another recipe";
+    if (splatValue(quantize.getScale()) != double(found->second.scale) ||
+        splatValue(quantize.getZeroPoint()) != double(found->second.zeroPoint))
+      return op->emitError() << "the profile has rows of '" << key << "' on another grid: it was made with another recipe";
+    statistics = &found->second;
+    return success();
+  }
+
+  static void replace(Work &item) {
+    OpBuilder builder(item.op);
+    Location location = item.op->getOperand(1).getLoc();
+    std::string name = formatOrigins(item.op->getLoc());
+    auto weights = *ContractionWeights::get(item.op);
+    Value integers = makeConstant(builder, location, item.result.integers, name + ".weights");
+    Value scales = makeConstant(builder, location, item.result.scales, name + ".scales");
+    Value rounded = DequantizeOp::create(builder, location, item.op->getOperand(1).getType(), integers, scales, Value(),
+                                         weights.outputAxis());
+    item.op->setOperand(1, rounded);
+    if (!item.result.biasShift)
+      return;
+    Value shift = makeConstant(builder, location, *item.result.biasShift, name + ".shift");
+    auto setBias = [&](auto op) {
+      Value bias = op.getBias();
+      op.getBiasMutable().assign(bias ? makeBinary(builder, location, BinaryKind::add, bias, shift) : shift);
+    };
+    if (auto conv = dyn_cast<ConvOp>(item.op))
+      setBias(conv);
+    else
+      setBias(cast<MatMulOp>(item.op));
+  }
+
+  const Profile *profile = nullptr;
+  std::shared_ptr<const Profile> ownProfile;
+  WeightOptions options;
 };
 } // namespace
+
+std::unique_ptr<Pass> createQuantizeWeightsPass(const Profile &profile, const WeightOptions &options) {
+  return std::make_unique<QuantizeWeights>(profile, options);
+}
 
 } // namespace fettle

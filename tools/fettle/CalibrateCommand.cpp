@@ -14,6 +14,12 @@ void CalibrateCommand::addOptions(CLI::App &app) {
       ->type_name("")
       ->required();
   app.add_option("-o,--output", output, "the profile, for compile --profile")->type_name("FILE")->required();
+  app.add_option("--recipe", recipe, "the recipe that is to use it: a built-in one (fettle recipes) or a YAML file")
+      ->type_name("NAME|FILE")
+      ->capture_default_str();
+  app.add_option("--set", settings, "override a key of the recipe (repeatable)")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   app.add_option("-j,--jobs", jobs, "threads of code generation; default: all cores. The result is the same")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
@@ -27,6 +33,13 @@ llvm::Expected<ExitCode> CalibrateCommand::run(Environment &environment) {
   request.model = model;
   request.calibration = samples;
   request.jobs = jobs ? jobs : environment.cores;
+  auto parsedRecipe = readRecipe(recipe, settings);
+  if (!parsedRecipe)
+    return parsedRecipe.takeError();
+  request.recipe = std::move(*parsedRecipe);
+  if (!request.recipe.quantizes())
+    return makeFailure(ExitCode::Usage, "recipe '" + request.recipe.name + "' measures nothing",
+                       "--recipe int8, for example");
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();

@@ -15,7 +15,8 @@ public:
   llvm::Expected<ExitCode> run(Environment &environment) override;
 
 private:
-  std::string model, samples, output;
+  std::string model, samples, output, recipe = "int8";
+  std::vector<std::string> settings;
   unsigned jobs = 0; ///< 0: all cores
   ModelOptions modelOptions;
 };

@@ -1,8 +1,6 @@
 //===- Calibration.cpp - samples that a model is measured on ---------------===//
 
 #include "tools/fettle/Calibration.h"
-#include "calibration/Measure.h"
-#include "passes/quantize/QuantizationPlan.h"
 #include "tools/fettle/ExitCode.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -47,12 +45,8 @@ llvm::Expected<std::unique_ptr<Calibration>> Calibration::open(func::FuncOp func
   return calibration;
 }
 
-llvm::Expected<Profile> Calibration::measure(func::FuncOp function,
-                                             std::function<void(int64_t done, int64_t total)> progress) {
-  QuantizationPlan plan(function);
-  calibration::MeasureOptions options;
-  options.progress = std::move(progress);
-  auto profile = calibration::measure(*executor, function, plan.values(), options);
+llvm::Expected<Profile> Calibration::measure(func::FuncOp function, const calibration::MeasureOptions &options) {
+  auto profile = calibration::measure(*executor, function, options);
   if (!profile)
     return withExitCode(profile.takeError(), ExitCode::Rejected);
   return profile;

@@ -3,10 +3,9 @@
 #define FETTLE_TOOLS_CALIBRATION_H
 
 #include "calibration/CompiledExecutor.h"
-#include "ir/profile/Profile.h"
+#include "calibration/Measure.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "tools/fettle/OutputFile.h"
-#include <functional>
 
 namespace fettle::cli {
 
@@ -19,8 +18,7 @@ public:
                                                            unsigned jobs);
 
   /// What the quantize phase wants to know about `function`, as the fuse phase left it.
-  llvm::Expected<Profile> measure(mlir::func::FuncOp function,
-                                  std::function<void(int64_t done, int64_t total)> progress);
+  llvm::Expected<Profile> measure(mlir::func::FuncOp function, const calibration::MeasureOptions &options);
 
 private:
   Calibration() = default;

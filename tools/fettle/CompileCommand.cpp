@@ -89,13 +89,10 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
   if (!parsedTarget)
     return makeFailure(ExitCode::Usage, llvm::toString(parsedTarget.takeError()));
   request.target = std::move(*parsedTarget);
-  auto parsedRecipe = readRecipe(recipe);
+  auto parsedRecipe = readRecipe(recipe, settings);
   if (!parsedRecipe)
     return parsedRecipe.takeError();
   request.recipe = std::move(*parsedRecipe);
-  for (const std::string &setting : settings)
-    if (llvm::Error error = setRecipeKey(request.recipe, setting))
-      return std::move(error);
   request.calibration = calibration;
   request.profile = profile;
   if (request.recipe.quantizes() && calibration.empty() && profile.empty())

@@ -156,7 +156,7 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase) {
   mlir::PassManager passManager(&context);
   Quantization quantization;
   if (request.recipe.quantizes())
-    quantization = {&profile, request.recipe.activations};
+    quantization = {&profile, request.recipe.activations, request.recipe.weights};
   buildPhase(passManager, phase.phase, quantization);
   if (mlir::failed(passManager.run(*module)))
     return diagnostics.problems().empty()
@@ -181,9 +181,11 @@ llvm::Error Compilation::measure() {
   auto calibration = Calibration::open(function, request.calibration, request.jobs);
   if (!calibration)
     return calibration.takeError();
-  auto measured = (*calibration)->measure(function, [this](int64_t done, int64_t total) {
-    progress.advance(done, total, "runs");
-  });
+  calibration::MeasureOptions options;
+  options.grids = request.recipe.activations;
+  options.rows = request.recipe.weights.rounding == Rounding::Gptq ? options.rows : 0;
+  options.progress = [this](int64_t done, int64_t total) { progress.advance(done, total, "runs"); };
+  auto measured = (*calibration)->measure(function, options);
   if (!measured)
     return measured.takeError();
   profile = std::move(*measured);

@@ -32,6 +32,8 @@ llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
        "precision: int8\n"
        "activations:\n"
        "  grid: mse        # mse, min-max, percentile or entropy: how the ends of an 8-bit range are chosen\n"
+       "weights:\n"
+       "  rounding: gptq   # gptq: rounding errors make up for each other on the samples; or nearest\n"
        "golden:            # a random input and its answer, to check the artifact where it runs\n"
        "  seed: 0\n"}};
   return recipes;
@@ -73,6 +75,16 @@ static const std::vector<RecipeKey> &recipeKeys() {
                     ? "a number of per cent, above 50 and at most 100"
                     : "";
        }},
+      {"weights.rounding",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         recipe.weights.rounding = text == "gptq" ? Rounding::Gptq : Rounding::Nearest;
+         return text == "gptq" || text == "nearest" ? "" : "gptq or nearest";
+       }},
+      {"weights.damping",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         double &damping = recipe.weights.damping;
+         return text.getAsDouble(damping) || !(damping > 0 && damping <= 1) ? "a number above 0, at most 1" : "";
+       }},
       {"golden.seed",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
          return text.getAsInteger(10, recipe.goldenSeed) ? "an integer, 0 or above" : "";
@@ -95,7 +107,8 @@ static llvm::Error storeKey(Recipe &recipe, llvm::StringRef source, llvm::String
   return llvm::Error::success();
 }
 
-llvm::Error setRecipeKey(Recipe &recipe, llvm::StringRef assignment) {
+/// --set golden.seed=7
+static llvm::Error setKey(Recipe &recipe, llvm::StringRef assignment) {
   auto [key, value] = assignment.split('=');
   if (key.empty() || !assignment.contains('='))
     return makeFailure(ExitCode::Usage, "--set takes KEY=VALUE, got '" + assignment + "'",
@@ -154,7 +167,7 @@ llvm::Expected<Recipe> parseRecipe(llvm::StringRef source, llvm::StringRef yaml)
   return recipe;
 }
 
-llvm::Expected<Recipe> readRecipe(llvm::StringRef nameOrPath) {
+static llvm::Expected<Recipe> readUnchanged(llvm::StringRef nameOrPath) {
   for (const BuiltInRecipe &builtIn : builtInRecipes())
     if (builtIn.name == nameOrPath) {
       auto recipe = parseRecipe(nameOrPath, builtIn.yaml);
@@ -176,6 +189,15 @@ llvm::Expected<Recipe> readRecipe(llvm::StringRef nameOrPath) {
   auto recipe = parseRecipe(nameOrPath, (*buffer)->getBuffer());
   if (recipe)
     recipe->name = llvm::sys::path::stem(nameOrPath).str();
+  return recipe;
+}
+
+llvm::Expected<Recipe> readRecipe(llvm::StringRef nameOrPath, llvm::ArrayRef<std::string> settings) {
+  auto recipe = readUnchanged(nameOrPath);
+  if (recipe)
+    for (const std::string &setting : settings)
+      if (llvm::Error error = setKey(*recipe, setting))
+        return std::move(error);
   return recipe;
 }
 

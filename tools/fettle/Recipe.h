@@ -3,6 +3,7 @@
 #define FETTLE_TOOLS_RECIPE_H
 
 #include "passes/quantize/Grid.h"
+#include "passes/quantize/WeightOptions.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 #include <string>
@@ -17,6 +18,8 @@ struct Recipe {
   std::string precision = "float";
   /// How the grids of 8-bit activations are chosen.
   GridOptions activations;
+  /// How weights are rounded.
+  WeightOptions weights;
   /// The random sample in golden/ is made from it.
   uint64_t goldenSeed = 0;
 
@@ -29,13 +32,11 @@ struct BuiltInRecipe {
 };
 llvm::ArrayRef<BuiltInRecipe> builtInRecipes();
 
-/// A built-in recipe by name, or a YAML file by path. Errors: exit code 2 for an
+/// A built-in recipe by name, or a YAML file by path, and `settings` (KEY=VALUE) on top. Errors: exit code 2 for an
 /// unknown name, key or value, with the nearest spelling; 4 for a file.
-llvm::Expected<Recipe> readRecipe(llvm::StringRef nameOrPath);
+llvm::Expected<Recipe> readRecipe(llvm::StringRef nameOrPath, llvm::ArrayRef<std::string> settings);
 /// Parses YAML; `source` names it in messages.
 llvm::Expected<Recipe> parseRecipe(llvm::StringRef source, llvm::StringRef yaml);
-/// --set golden.seed=7. Exit code 2.
-llvm::Error setRecipeKey(Recipe &recipe, llvm::StringRef assignment);
 
 } // namespace fettle::cli
 

@@ -15,6 +15,7 @@ static Profile example() {
   profile.samples = 3;
   profile.tensors["conv \"1\""] = {-0.1f, 1e-30, {1, 0, 5}};
   profile.tensors["input"] = {2, 2, {7}};
+  profile.rows["input by 1"] = {0.1f, 3, 2, 2, {1, -2, 3.5f, 1e-30f}, {1, 2, 3, 4}, {1, 0.5f, 1, 2, 0, 2}};
   return profile;
 }
 
@@ -28,6 +29,14 @@ TEST(Profile, IsReadAsItWasWritten) {
   EXPECT_EQ(conv.min, double(-0.1f));
   EXPECT_EQ(conv.max, 1e-30);
   EXPECT_EQ(conv.histogram, (std::vector<int64_t>{1, 0, 5}));
+  const RowStatistics &rows = read->rows["input by 1"];
+  EXPECT_EQ(rows.scale, 0.1f);
+  EXPECT_EQ(rows.zeroPoint, 3);
+  EXPECT_EQ(rows.groups, 2);
+  EXPECT_EQ(rows.width, 2);
+  EXPECT_EQ(rows.mean, (std::vector<float>{1, -2, 3.5f, 1e-30f}));
+  EXPECT_EQ(rows.roundedMean, (std::vector<float>{1, 2, 3, 4}));
+  EXPECT_EQ(rows.covariance, (std::vector<float>{1, 0.5f, 1, 2, 0, 2}));
   EXPECT_EQ(read->toJson(), text);
 }
 
@@ -37,7 +46,7 @@ TEST(Profile, RefusesWhatIsNone) {
     return read ? std::string() : llvm::toString(read.takeError());
   };
   auto with = [](StringRef tensor) {
-    return (R"({"schema_version":1,"samples":1,"tensors":{"a":)" + tensor + "}}").str();
+    return (R"({"schema_version":1,"samples":1,"tensors":{"a":)" + tensor + "},\"rows\":{}}").str();
   };
   EXPECT_NE(problem("{").find("no JSON"), std::string::npos);
   EXPECT_NE(problem("[]").find("schema_version"), std::string::npos);
@@ -51,6 +60,20 @@ TEST(Profile, RefusesWhatIsNone) {
   EXPECT_NE(problem(with(R"({"min":0,"max":1,"histogram":[9223372036854775807,1]})")).find("no count"), std::string::npos);
   EXPECT_NE(problem(with(R"({"min":0,"max":1,"histogram":[0,0]})")).find("empty"), std::string::npos);
   EXPECT_EQ(problem(with(R"({"min":0,"max":1,"histogram":[0,1]})")), "");
+  auto withRows = [](StringRef rows) {
+    return (R"({"schema_version":1,"samples":1,"tensors":{},"rows":{"a":)" + rows + "}}").str();
+  };
+  EXPECT_NE(problem(withRows("[]")).find("rows of 'a' is no object"), std::string::npos);
+  EXPECT_NE(problem(withRows(R"({"scale":0,"zero_point":0,"groups":1,"width":1})")).find("no grid"), std::string::npos);
+  EXPECT_NE(problem(withRows(R"({"scale":1,"zero_point":0,"groups":1,"width":99999999})")).find("no grid"), std::string::npos);
+  auto numbers = [&](StringRef mean) {
+    return problem(withRows((R"({"scale":1,"zero_point":0,"groups":1,"width":1,"covariance":"AACAPw==","rounded_mean":"AACAPw==","mean":")" +
+                             mean + "\"}").str()));
+  };
+  EXPECT_EQ(numbers("AACAPw=="), "");
+  EXPECT_NE(numbers("AACAPwAAgD8=").find("'mean' does not hold 1 finite numbers"), std::string::npos);
+  EXPECT_NE(numbers("AACAf"), "");
+  EXPECT_NE(numbers("AACAfw=="), "") << "infinity";
 }
 
 TEST(ValueNames, FollowLocations) {

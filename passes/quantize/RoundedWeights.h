@@ -1,0 +1,24 @@
+//===- RoundedWeights.h - the weights of one contraction as integers -------===//
+#ifndef FETTLE_PASSES_QUANTIZE_ROUNDEDWEIGHTS_H
+#define FETTLE_PASSES_QUANTIZE_ROUNDEDWEIGHTS_H
+
+#include "ir/profile/Profile.h"
+#include "ir/support/HostTensor.h"
+#include "passes/quantize/ContractionRows.h"
+#include "passes/quantize/WeightOptions.h"
+
+namespace fettle {
+
+struct RoundedWeights {
+  HostTensor integers;                 ///< i8, of the weights' shape
+  HostTensor scales;                   ///< f32, one per output channel
+  std::optional<HostTensor> biasShift; ///< f32, one per output channel: makes the mean of the output the teacher's
+};
+
+/// Rounds the constant weights of `op`. Without statistics: to nearest, without a shift.
+RoundedWeights roundContraction(mlir::Operation *op, const ContractionRows &rows, const RowStatistics *statistics,
+                                const WeightOptions &options);
+
+} // namespace fettle
+
+#endif
