@@ -114,7 +114,7 @@ Samples Samples::random(ArrayRef<InputSpec> inputs, int64_t count, uint64_t seed
       if (isa<FloatType>(element))
         array->setDouble(i, noise.normal());
       else
-        array->setInteger(i, element.isInteger(1) ? 1 : int64_t(noise.bits() % 100));
+        array->setInteger(i, element.isInteger(1) ? 1 : int64_t(noise.bits() % uint64_t(input.limit)));
     }
     samples.arrays.push_back(std::move(array));
   }

@@ -23,6 +23,7 @@ namespace fettle::calibration {
 struct InputSpec {
   std::string name;
   mlir::RankedTensorType type;
+  int64_t limit = 100; ///< integers of random samples lie below it
 };
 
 class Samples {
@@ -32,7 +33,7 @@ public:
   static llvm::Expected<Samples> cut(llvm::ArrayRef<InputSpec> inputs, std::vector<NamedTensor> arrays);
 
   /// `count` samples of seeded noise: floats from the normal distribution,
-  /// integers 0..99, booleans true. Equal seeds give equal samples anywhere.
+  /// integers from 0 to below the limit, booleans true. Equal seeds give equal samples anywhere.
   static Samples random(llvm::ArrayRef<InputSpec> inputs, int64_t count, uint64_t seed);
 
   /// An error that names the first array and sample with a NaN or an infinity.

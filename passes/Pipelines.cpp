@@ -27,22 +27,33 @@ std::optional<Phase> findPhase(StringRef name) {
   return std::nullopt;
 }
 
-void buildPhase(OpPassManager &passManager, Phase phase, const Quantization &quantization) {
+void buildIntegerIslands(OpPassManager &passManager) {
   OpPassManager &function = passManager.nest<func::FuncOp>();
+  function.addPass(createFormIntegerIslandsPass());
+  function.addPass(createFoldConstantsPass());
+  function.addPass(createSimplifyPass());
+  function.addPass(createCSEPass());
+}
+
+void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &options) {
+  OpPassManager &function = passManager.nest<func::FuncOp>();
+  FoldConstantsPassOptions folding;
+  folding.keepsPairs = options.keepsPairs;
   switch (phase) {
   case Phase::Import:
     function.addPass(createVerifyImportPass());
     return;
   case Phase::Normalize:
     // While the model's own quantized weights are still dequantized ones.
-    function.addPass(createFormIntegerIslandsPass());
-    function.addPass(createFoldConstantsPass());
+    if (!options.keepsPairs)
+      function.addPass(createFormIntegerIslandsPass());
+    function.addPass(createFoldConstantsPass(folding));
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());
     function.addPass(createRaiseLayerNormPass());
     function.addPass(createRaiseActivationPass());
     function.addPass(createRaiseAttentionPass());
-    function.addPass(createFoldConstantsPass());
+    function.addPass(createFoldConstantsPass(folding));
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());
     function.addPass(createVerifyNormalizePass());
@@ -50,7 +61,7 @@ void buildPhase(OpPassManager &passManager, Phase phase, const Quantization &qua
   case Phase::Fuse:
     function.addPass(createFoldBatchNormPass());
     function.addPass(createFoldAffinePass());
-    function.addPass(createFoldConstantsPass());
+    function.addPass(createFoldConstantsPass(folding));
     function.addPass(createSimplifyPass());
     function.addPass(createMergeProductsPass());
     function.addPass(createFoldConstantsPass());
@@ -58,13 +69,19 @@ void buildPhase(OpPassManager &passManager, Phase phase, const Quantization &qua
     function.addPass(createVerifyFusePass());
     return;
   case Phase::Quantize:
-    if (quantization.profile) {
-      function.addPass(createQuantizeActivationsPass(*quantization.profile, quantization.activations));
-      function.addPass(createQuantizeWeightsPass(*quantization.profile, quantization.weights));
-      function.addPass(createFormIntegerIslandsPass());
-      function.addPass(createFoldConstantsPass());
+    if (const Profile *profile = options.quantization.profile) {
+      function.addPass(createQuantizeActivationsPass(*profile, options.quantization.activations));
+      function.addPass(createQuantizeWeightsPass(*profile, options.quantization.weights));
+      if (!options.keepsPairs)
+        function.addPass(createFormIntegerIslandsPass());
+      function.addPass(createFoldConstantsPass(folding));
       function.addPass(createSimplifyPass());
       function.addPass(createCSEPass());
+    }
+    if (options.unsignedActivations) {
+      SetActivationSignPassOptions sign;
+      sign.isUnsigned = *options.unsignedActivations;
+      function.addPass(createSetActivationSignPass(sign));
     }
     return;
   case Phase::Layout:

@@ -31,9 +31,21 @@ struct Quantization {
   WeightOptions weights;
 };
 
+/// What the phases ask of recipe and target.
+struct PhaseOptions {
+  Quantization quantization;
+  /// Pairs of quantize and dequantize stay as they are, weights dequantized: the target takes them so. Integer
+  /// arithmetic is made of them by buildIntegerIslands, if at all.
+  bool keepsPairs = false;
+  std::optional<bool> unsignedActivations; ///< the sign that quantized activations take; none: as they are
+};
+
 /// Adds the passes of `phase` and its contract check, for a module of nn functions.
 /// A phase whose work is not done by passes (import) adds its check alone.
-void buildPhase(mlir::OpPassManager &passManager, Phase phase, const Quantization &quantization = {});
+void buildPhase(mlir::OpPassManager &passManager, Phase phase, const PhaseOptions &options = {});
+
+/// Makes integer arithmetic of the pairs that `keepsPairs` left. To be run before the layout phase.
+void buildIntegerIslands(mlir::OpPassManager &passManager);
 
 /// Registers every pass of ours, and each phase as a pipeline `phase-<name>`, for fettle-opt.
 void registerPasses();

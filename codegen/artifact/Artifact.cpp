@@ -1,12 +1,12 @@
 //===- Artifact.cpp - a compiled model becomes a folder -------------------===//
 
 #include "codegen/artifact/Artifact.h"
+#include "codegen/artifact/GoldenVectors.h"
 #include "codegen/artifact/HostSupport.h"
 #include "codegen/artifact/Link.h"
 #include "codegen/artifact/Manifest.h"
 #include "codegen/artifact/ModelHeader.h"
 #include "codegen/artifact/ModelObject.h"
-#include "codegen/artifact/Npy.h"
 #include "codegen/artifact/OutputFolder.h"
 #include "codegen/artifact/TensorType.h"
 
@@ -14,14 +14,6 @@ namespace fettle::codegen {
 
 extern const unsigned char abi_header[]; // made by cmake/Embed.cmake
 extern const unsigned long abi_header_size;
-
-static std::vector<Manifest::Tensor> describeTensors(llvm::ArrayRef<ModelTensor> tensors) {
-  std::vector<Manifest::Tensor> result;
-  for (const ModelTensor &tensor : tensors)
-    result.push_back({tensor.name, findAbiType(tensor.type.getElementType())->name.str(), tensor.type.getShape().vec(),
-                      tensorBytes(tensor)});
-  return result;
-}
 
 static llvm::Expected<Manifest> describeModel(const CompiledModel &model, const ArtifactOptions &options) {
   Manifest manifest;
@@ -111,19 +103,6 @@ static llvm::Expected<Manifest::File> writeWeights(OutputFolder &folder, const C
   return Manifest::File{name, model.weightsBytes, std::move(*hash)};
 }
 
-static llvm::Error writeGolden(OutputFolder &folder, llvm::StringRef role, llvm::ArrayRef<HostTensor> tensors,
-                               std::vector<std::string> &paths) {
-  for (auto [index, tensor] : llvm::enumerate(tensors)) {
-    llvm::Expected<std::string> npy = toNpy(tensor);
-    if (!npy)
-      return npy.takeError();
-    paths.push_back(("golden/" + role + "_" + llvm::Twine(index) + ".npy").str());
-    if (llvm::Error error = folder.write(paths.back(), *npy))
-      return error;
-  }
-  return llvm::Error::success();
-}
-
 llvm::Error writeArtifact(llvm::StringRef directory, const CompiledModel &model, const ArtifactOptions &options) {
   if (llvm::Error error = checkTensors(model))
     return error;
@@ -170,18 +149,8 @@ llvm::Error writeArtifact(llvm::StringRef directory, const CompiledModel &model,
       return answer.takeError();
     goldenOutputs = std::move(*answer);
   }
-  if (!options.goldenInputs.empty() || !goldenOutputs.empty()) {
-    if (llvm::Error error = folder->makeFolder("golden"))
-      return error;
-    if (llvm::Error error = writeGolden(*folder, "input", options.goldenInputs, manifest->goldenInputs))
-      return error;
-    if (llvm::Error error = writeGolden(*folder, "output", goldenOutputs, manifest->goldenOutputs))
-      return error;
-    if (llvm::Error error = list(manifest->goldenInputs))
-      return error;
-    if (llvm::Error error = list(manifest->goldenOutputs))
-      return error;
-  }
+  if (llvm::Error error = writeGoldenVectors(*folder, options.goldenInputs, goldenOutputs, *manifest))
+    return error;
   llvm::sort(manifest->files, [](const Manifest::File &a, const Manifest::File &b) { return a.path < b.path; });
   if (llvm::Error error = folder->write("manifest.json", manifest->print()))
     return error;

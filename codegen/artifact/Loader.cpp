@@ -155,6 +155,8 @@ llvm::Expected<std::unique_ptr<LoadedModel>> LoadedModel::open(llvm::StringRef d
   auto within = [&](llvm::Error error) {
     return error ? llvm::createStringError(directory + ": " + llvm::toString(std::move(error))) : llvm::Error::success();
   };
+  if (description.opset > 0)
+    return within(llvm::createStringError("it holds an ONNX model, which a runtime of ONNX takes, and no code"));
   if (llvm::Error error = within(checkHost(description.triple, description.requiredFeatures)))
     return error;
   if (llvm::Error error = checkFiles(directory, description, options.verifyChecksums))

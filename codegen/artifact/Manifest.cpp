@@ -58,12 +58,15 @@ std::string Manifest::print() const {
   document["name"] = utf8(name);
   document["identifier"] = identifier;
   document["version"] = utf8(version);
-  document["target"] = llvm::json::Object{{"name", targetName},
-                                          {"triple", triple},
-                                          {"cpu", cpu},
-                                          {"features", features},
-                                          {"required_features", llvm::json::Array(requiredFeatures)},
-                                          {"vector_bytes", vectorBytes}};
+  if (opset > 0)
+    document["target"] = llvm::json::Object{{"name", targetName}, {"opset", opset}};
+  else
+    document["target"] = llvm::json::Object{{"name", targetName},
+                                            {"triple", triple},
+                                            {"cpu", cpu},
+                                            {"features", features},
+                                            {"required_features", llvm::json::Array(requiredFeatures)},
+                                            {"vector_bytes", vectorBytes}};
   document["inputs"] = tensorsToJson(inputs);
   document["outputs"] = tensorsToJson(outputs);
   document["specializations"] = llvm::json::Array{llvm::json::Object{{"inputs", std::move(shapes)}}};
@@ -113,10 +116,13 @@ static bool readDocument(const llvm::json::Value &value, Manifest &manifest, llv
     return false;
   }
   llvm::json::ObjectMapper targetMapper(*target, path.field("target"));
-  if (!targetMapper || !targetMapper.map("name", manifest.targetName) || !targetMapper.map("triple", manifest.triple) ||
-      !targetMapper.map("cpu", manifest.cpu) || !targetMapper.map("features", manifest.features) ||
-      !targetMapper.map("required_features", manifest.requiredFeatures) ||
-      !targetMapper.map("vector_bytes", manifest.vectorBytes))
+  if (!targetMapper || !targetMapper.map("name", manifest.targetName) || !targetMapper.mapOptional("opset", manifest.opset))
+    return false;
+  bool hasCode = manifest.opset <= 0;
+  if (hasCode && (!targetMapper.map("triple", manifest.triple) || !targetMapper.map("cpu", manifest.cpu) ||
+                  !targetMapper.map("features", manifest.features) ||
+                  !targetMapper.map("required_features", manifest.requiredFeatures) ||
+                  !targetMapper.map("vector_bytes", manifest.vectorBytes)))
     return false;
   if (const llvm::json::Value *golden = document.get("golden")) {
     llvm::json::ObjectMapper goldenMapper(*golden, path.field("golden"));

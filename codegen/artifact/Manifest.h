@@ -36,7 +36,9 @@ struct Manifest {
   std::string name;       ///< as the user gave it
   std::string identifier; ///< of symbols and files
   std::string version;    ///< the model's semantic version
-  std::string targetName, triple, cpu, features;
+  std::string targetName;
+  int64_t opset = 0; ///< of the ONNX model that the folder holds; 0: it holds code, of which the next fields tell
+  std::string triple, cpu, features;
   std::vector<std::string> requiredFeatures; ///< of the CPU, checked before a run
   int64_t vectorBytes = 0;
   std::vector<Tensor> inputs, outputs;

@@ -1,11 +1,11 @@
 //===- GraphImporter.cpp - from nodes in a scope to ops in a block --------===//
 
 #include "ir/import/GraphImporter.h"
-#include "ir/import/ElementTypes.h"
 #include "ir/import/FunctionBody.h"
 #include "ir/import/NodeImporter.h"
 #include "ir/import/NodeOrder.h"
 #include "ir/import/OperatorTable.h"
+#include "ir/onnx/ElementTypes.h"
 #include "ir/support/Origin.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 

@@ -12,6 +12,7 @@
 #define FETTLE_IR_IMPORT_IMPORT_H
 
 #include "ir/support/HostTensor.h"
+#include "ir/support/Problem.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringMap.h"
@@ -26,14 +27,6 @@ struct Bindings {
   llvm::StringMap<std::vector<int64_t>> shapes; ///< --shape x=1x3x224x224
   llvm::StringMap<HostTensor> constants;        ///< --const sr=16000 (typed by the input: see `constantTexts`)
   llvm::StringMap<std::string> constantTexts;   ///< --const NAME=VALUE with scalars or comma-separated lists, not yet typed
-};
-
-/// One thing that keeps a model from being compiled.
-struct Problem {
-  std::string node, op; ///< empty for problems of the whole model
-  int64_t opset = 0;
-  std::string reason; ///< the fact
-  std::string remedy; ///< what to type or do
 };
 
 struct ImportResult {

@@ -1,8 +1,8 @@
 //===- Inputs.cpp - what the model's inputs are bound to ------------------===//
 
 #include "ir/import/Inputs.h"
-#include "ir/import/ElementTypes.h"
 #include "ir/import/Emitter.h"
+#include "ir/onnx/ElementTypes.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"

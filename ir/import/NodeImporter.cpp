@@ -1,8 +1,8 @@
 //===- NodeImporter.cpp - one ONNX node, as its importer sees it ----------===//
 
 #include "ir/import/NodeImporter.h"
-#include "ir/import/ElementTypes.h"
 #include "ir/import/GraphImporter.h"
+#include "ir/onnx/ElementTypes.h"
 #include "ir/reference/Evaluate.h"
 
 using namespace mlir;

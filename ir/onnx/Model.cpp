@@ -242,6 +242,8 @@ Expected<std::shared_ptr<Model>> readModel(StringRef path) {
   try {
     Converter converter(proto, files);
     model->irVersion = proto->ir_version();
+    model->producer = proto->producer_name();
+    model->producerVersion = proto->producer_version();
     for (const auto &opset : proto->opset_import())
       model->opsets[normalizedDomain(opset.domain())] = opset.version();
     model->graph = converter.graph(proto->graph());

@@ -86,6 +86,7 @@ struct Function {
 
 struct Model {
   int64_t irVersion = 0;
+  std::string producer, producerVersion;
   llvm::StringMap<int64_t> opsets; ///< by domain, "" for ai.onnx
   Graph graph;
   std::vector<Function> functions;
@@ -94,6 +95,11 @@ struct Model {
 /// Reads a model; external data is mapped, and may not leave the model's folder.
 /// Errors: unreadable file, not a protobuf, nesting deeper than 64 graphs.
 llvm::Expected<std::shared_ptr<Model>> readModel(llvm::StringRef path);
+/// Writes a model. Its bytes depend on the model and the name of the file only. Where the weights take more than
+/// `inlineLimit` bytes (protobuf ends at 2 GiB), all tensors from 1 KiB on lie in a second file, `path` + ".data",
+/// page-aligned, so that a reader can map it. Errors: a file cannot be written; a message that protobuf refuses.
+llvm::Error writeModel(const Model &model, llvm::StringRef path, int64_t inlineLimit = int64_t(1) << 30);
+
 /// Reads a serialized TensorProto (.pb).
 llvm::Expected<Tensor> readTensor(llvm::StringRef path);
 

@@ -9,7 +9,8 @@ namespace fettle {
 
 static constexpr llvm::StringLiteral knownTargets[] = {
     "cpu:native",  "cpu:x86-64-v2",       "cpu:x86-64-v3",    "cpu:x86-64-v3+vnni", "cpu:x86-64-v4", "cpu:x86-64-v4+vnni",
-    "cpu:aarch64", "cpu:aarch64+dotprod", "cpu:aarch64+i8mm", "cpu:aarch64+dotprod+i8mm"};
+    "cpu:aarch64", "cpu:aarch64+dotprod", "cpu:aarch64+i8mm", "cpu:aarch64+dotprod+i8mm",
+    "onnx",        "onnx:opset=21"};
 
 static llvm::Error unknownTarget(llvm::StringRef name) {
   llvm::StringRef nearest = knownTargets[0];

@@ -112,6 +112,8 @@ struct FoldConstants : impl::FoldConstantsPassBase<FoldConstants> {
     llvm::SetVector<Operation *> spent;
     // Operands come before their readers, so one walk folds whole chains.
     for (Operation &op : llvm::make_early_inc_range(getOperation().getOps())) {
+      if (keepsPairs && isa<DequantizeOp>(op))
+        continue;
       DenseElementsAttr splat = foldSplatMovement(&op);
       if (splat || (splat = foldSplatPointwise(&op))) {
         OpBuilder builder(&op);

@@ -18,7 +18,8 @@ def FoldConstantsPass : Pass<"fold-constants", "::mlir::func::FuncOp"> {
     %0 = nn.constant dense<[[1.0], [2.0]]> : tensor<2x1xf32>
     ```
   }];
-  let options = [Option<"growth", "growth", "int64_t", "65536", "bytes a folded result may exceed its operands by">];
+  let options = [Option<"growth", "growth", "int64_t", "65536", "bytes a folded result may exceed its operands by">,
+                 Option<"keepsPairs", "keeps-pairs", "bool", "false", "dequantized constants stay dequantized">];
   let dependentDialects = ["::fettle::nn::NnDialect"];
 }
 

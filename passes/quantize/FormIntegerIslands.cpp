@@ -27,7 +27,7 @@ struct FormIntegerIslands : impl::FormIntegerIslandsPassBase<FormIntegerIslands>
   void runOnOperation() override {
     RewritePatternSet pairs(&getContext()), products(&getContext());
     // Signs first: later every dequantize may have moved away from its quantize.
-    populateUnsignedActivations(pairs);
+    populateActivationSign(pairs, /*isUnsigned=*/true);
     populateNarrowProducts(pairs);
     if (failed(applyPatternsGreedily(getOperation(), std::move(pairs))))
       return signalPassFailure();

@@ -73,4 +73,22 @@ def FormIntegerIslandsPass : Pass<"form-integer-islands", "::mlir::func::FuncOp"
   let dependentDialects = ["::fettle::nn::NnDialect"];
 }
 
+def SetActivationSignPass : Pass<"set-activation-sign", "::mlir::func::FuncOp"> {
+  let summary = "makes quantized activations all signed or all unsigned";
+  let description = [{
+    Of bytes that are read by `nn.dequantize` alone, and have one scale; integers that are inputs or results stay.
+
+    ```mlir
+    // before
+    %0 = nn.quantize %x, %s, %z : (tensor<4xf32>, tensor<f32>, tensor<ui8>) -> tensor<4xui8>
+    %1 = nn.dequantize %0, %s, %z : (tensor<4xui8>, tensor<f32>, tensor<ui8>) -> tensor<4xf32>
+    // after, with `unsigned=false`: zero point %y = %z - 128
+    %0 = nn.quantize %x, %s, %y : (tensor<4xf32>, tensor<f32>, tensor<i8>) -> tensor<4xi8>
+    %1 = nn.dequantize %0, %s, %y : (tensor<4xi8>, tensor<f32>, tensor<i8>) -> tensor<4xf32>
+    ```
+  }];
+  let options = [Option<"isUnsigned", "unsigned", "bool", "true", "the sign that is wanted">];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+}
+
 #endif

@@ -1,6 +1,6 @@
 //===- ConformanceRunner.cpp - the ONNX operator cases --------------------===//
 //
-// fettle-conformance FOLDER [--engine compiled|reference] [--expected FILE]
+// fettle-conformance FOLDER [--engine compiled|reference|exported-OPSET|literal-OPSET] [--expected FILE]
 //                    [--filter TEXT] [--jobs N] [--seconds S] [--memory-mib M] [--list]
 //
 // Runs every case below FOLDER (node/*, simple/*) and compares with its outputs.
@@ -111,13 +111,26 @@ static std::string verdict(const Outcome &outcome, const ExpectedFailure *listed
   return "";
 }
 
+/// None for a name that is no engine's.
+static Engine findEngine(llvm::StringRef name) {
+  if (name == "compiled")
+    return runCompiled;
+  if (name == "reference")
+    return runReference;
+  auto [kind, opset] = name.split('-');
+  int64_t number;
+  if ((kind == "exported" || kind == "literal") && !opset.getAsInteger(10, number))
+    return exportedEngine(number, kind == "literal");
+  return {};
+}
+
 int main(int argc, char **argv) {
   auto options = parseArguments(llvm::ArrayRef<const char *>(argv + 1, argc - 1));
   if (!options) {
     llvm::errs() << "fettle-conformance: " << llvm::toString(options.takeError()) << "\n";
     return 2;
   }
-  Engine engine = options->engine == "compiled" ? runCompiled : options->engine == "reference" ? runReference : nullptr;
+  Engine engine = findEngine(options->engine);
   if (!engine) {
     llvm::errs() << "fettle-conformance: unknown engine " << options->engine << "\n";
     return 2;

@@ -1,8 +1,8 @@
 //===- TestCase.cpp - one folder of the ONNX operator cases ---------------===//
 #include "tests/conformance/TestCase.h"
-#include "ir/import/ElementTypes.h"
 #include "ir/import/Import.h"
 #include "ir/nn/Nn.h"
+#include "ir/onnx/ElementTypes.h"
 #include "ir/onnx/Model.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "tests/conformance/Comparison.h"

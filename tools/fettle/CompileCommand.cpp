@@ -19,7 +19,7 @@ void CompileCommand::addOptions(CLI::App &app) {
       ->type_name("DIR");
   app.add_option("--name", modelName, "name in the artifact; default: the file's, for model.onnx the folder's")
       ->type_name("NAME");
-  app.add_option("--target", target, "cpu:native, cpu:x86-64-v2|v3|v4, cpu:aarch64[+dotprod][+i8mm]")
+  app.add_option("--target", target, "cpu:native, cpu:x86-64-v2|v3|v4, cpu:aarch64[+dotprod][+i8mm],\nonnx[:opset=13..21]")
       ->type_name("TARGET")
       ->capture_default_str();
   app.add_option("--recipe", recipe, "a built-in recipe (fettle recipes) or a YAML file")
@@ -85,7 +85,7 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
   request.name = modelName;
   request.jobs = jobs ? jobs : environment.cores;
   request.dumpFolder = dumpFolder;
-  auto parsedTarget = parseCpuTarget(target);
+  auto parsedTarget = parseTarget(target);
   if (!parsedTarget)
     return makeFailure(ExitCode::Usage, llvm::toString(parsedTarget.takeError()));
   request.target = std::move(*parsedTarget);
@@ -110,6 +110,9 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
       names.push_back(phase.name.str());
     if (!request.until)
       return makeFailure(ExitCode::Usage, "no phase '" + until + "'", suggestSpelling(until, names));
+    if (request.onnx() && *request.until >= Phase::Layout)
+      return makeFailure(ExitCode::Usage, "phase '" + until + "' is about code; an ONNX model is made before it",
+                         "--until " + phases()[unsigned(Phase::Layout) - 1].name + ", or another target");
   }
   // Said now, not after a minute of compiling.
   if (!request.until)
@@ -164,11 +167,12 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
   auto request = makeRequest(environment, context);
   if (!request)
     return request.takeError();
-  if (!evaluation.empty()) {
-    auto required = codegen::requiredFeatures(request->target);
+  const auto *cpu = std::get_if<CpuTarget>(&request->target);
+  if (!evaluation.empty() && cpu) {
+    auto required = codegen::requiredFeatures(*cpu);
     if (!required)
       return required.takeError();
-    if (llvm::Error cannotRun = codegen::checkHost(request->target.triple, *required))
+    if (llvm::Error cannotRun = codegen::checkHost(cpu->triple, *required))
       return makeFailure(ExitCode::Usage,
                          "--evaluation runs the artifact, and this machine cannot: " +
                              llvm::toString(std::move(cannotRun)),

@@ -8,12 +8,15 @@
 #include "codegen/artifact/Artifact.h"
 #include "codegen/artifact/HostSupport.h"
 #include "codegen/artifact/Loader.h"
+#include "codegen/artifact/OnnxArtifact.h"
 #include "codegen/artifact/OutputFolder.h"
 #include "codegen/cpu/CompileModule.h"
+#include "ir/export/Export.h"
 #include "ir/support/Origin.h"
 #include "tools/fettle/Calibration.h"
 #include "tools/fettle/Diagnostics.h"
 #include "tools/fettle/ExitCode.h"
+#include "tools/fettle/GoldenInputs.h"
 #include "tools/fettle/OutputFile.h"
 #include "tools/fettle/Progress.h"
 #include "tools/fettle/SavedBindings.h"
@@ -38,9 +41,11 @@ std::string defaultModelName(llvm::StringRef path) {
   return folder.empty() || folder == "/" ? stem.str() : folder.str();
 }
 
-/// What progress counts: phases, measuring, code generation, writing the artifact.
+/// What progress counts: phases, measuring, code generation (of an ONNX model the export, and the twin's), writing the
+/// artifact.
 static unsigned countSteps(const CompileRequest &request) {
-  unsigned ran = request.until ? unsigned(*request.until) + 1 : unsigned(phases().size()) + 2;
+  unsigned whole = request.onnx() ? unsigned(Phase::Layout) + 3 : unsigned(phases().size()) + 2;
+  unsigned ran = request.until ? unsigned(*request.until) + 1 : whole;
   return ran + (request.calibration.empty() ? 0 : 1);
 }
 
@@ -59,7 +64,9 @@ public:
   llvm::Error measure();
   llvm::Error dumpIr(unsigned number, llvm::StringRef phase);
   llvm::Error writeIr();
-  llvm::Error generateCode();
+  llvm::Error generateCode(const CpuTarget &target);
+  llvm::Error exportGraph(const OnnxTarget &target);
+  llvm::Error makeTwin();
   llvm::Error writeFolder();
 
   Profile takeProfile() {
@@ -82,10 +89,13 @@ private:
   }
   void end() { result.phases.back().seconds = environment.clockSeconds() - started; }
   llvm::Error reject(llvm::ArrayRef<Problem> problems, ExitCode code);
+  llvm::Error runPasses(mlir::PassManager &passManager, llvm::StringRef phase);
   void printModule(llvm::raw_ostream &os);
   void countPrecisions();
   llvm::json::Object describe();
-  llvm::Expected<std::vector<HostTensor>> answerHere(llvm::ArrayRef<HostTensor> inputs);
+  llvm::Expected<codegen::ArtifactOptions> describeArtifact();
+  llvm::Error addGolden(const CpuTarget &target, codegen::ArtifactOptions &options);
+  llvm::Expected<std::vector<HostTensor>> answerOf(const codegen::CompiledModel &model, llvm::ArrayRef<HostTensor> inputs);
 
   Environment &environment;
   mlir::MLIRContext &context;
@@ -97,9 +107,11 @@ private:
   std::future<llvm::Expected<std::string>> modelHash;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   llvm::StringSet<> importedNodes;
+  std::vector<calibration::InputSpec> noise; ///< what golden inputs are made of
   Profile profile;
   llvm::json::Object macsByPrecision;
-  std::optional<codegen::CompiledModel> compiled;
+  std::optional<codegen::CompiledModel> compiled; ///< the artifact's code; of an ONNX model its twin on this machine
+  codegen::OnnxArtifact exported;
 };
 } // namespace
 
@@ -141,6 +153,7 @@ llvm::Error Compilation::importFile() {
   module = std::move(imported.module);
   result.nodes = imported.nodes;
   result.promise = findNumericPromise(*module);
+  noise = describeNoise(module->lookupSymbol<mlir::func::FuncOp>("main"));
   module->walk([&](nn::NnOpInterface op) {
     if (!llvm::isa<nn::ConstantOp>(op)) // weights are no nodes
       for (const Origin &origin : getOrigins(op->getLoc()))
@@ -150,19 +163,28 @@ llvm::Error Compilation::importFile() {
   return llvm::Error::success();
 }
 
+llvm::Error Compilation::runPasses(mlir::PassManager &passManager, llvm::StringRef phase) {
+  if (mlir::succeeded(passManager.run(*module)))
+    return llvm::Error::success();
+  if (diagnostics.problems().empty())
+    return makeFailure(ExitCode::InternalBug, request.model + ": phase '" + phase + "' failed without a reason");
+  return reject(diagnostics.problems(), ExitCode::Rejected);
+}
+
 llvm::Error Compilation::runPhase(const PhaseInfo &phase) {
   if (phase.phase != Phase::Import)
     begin(phase.name);
   mlir::PassManager passManager(&context);
-  Quantization quantization;
+  PhaseOptions options;
   if (request.recipe.quantizes())
-    quantization = {&profile, request.recipe.activations, request.recipe.weights};
-  buildPhase(passManager, phase.phase, quantization);
-  if (mlir::failed(passManager.run(*module)))
-    return diagnostics.problems().empty()
-               ? makeFailure(ExitCode::InternalBug,
-                             request.model + ": phase '" + phase.name + "' failed without a reason")
-               : reject(diagnostics.problems(), ExitCode::Rejected);
+    options.quantization = {&profile, request.recipe.activations, request.recipe.weights};
+  if (request.onnx()) {
+    options.keepsPairs = true;
+    options.unsignedActivations = request.recipe.unsignedActivations;
+  }
+  buildPhase(passManager, phase.phase, options);
+  if (llvm::Error error = runPasses(passManager, phase.name))
+    return error;
   if (phase.phase != Phase::Import)
     end();
   return dumpIr(unsigned(phase.phase) + 1, phase.name);
@@ -221,13 +243,13 @@ void Compilation::countPrecisions() {
     macsByPrecision[entry.first().str()] = entry.second; // a StringRef key would not be copied
 }
 
-llvm::Error Compilation::generateCode() {
+llvm::Error Compilation::generateCode(const CpuTarget &target) {
   begin("codegen");
   countPrecisions();
   codegen::CompileOptions options;
   options.jobs = request.jobs;
   options.progress = [this](int64_t done, int64_t total) { progress.advance(done, total, "kernels"); };
-  auto model = codegen::compileModule(*module, request.target, options);
+  auto model = codegen::compileModule(*module, target, options);
   if (!model) {
     std::string reason = llvm::toString(model.takeError());
     std::vector<Problem> problems = diagnostics.problems();
@@ -236,22 +258,73 @@ llvm::Error Compilation::generateCode() {
     return reject(problems, ExitCode::Rejected);
   }
   compiled = std::move(*model);
+  end();
+  if (request.onnx())
+    return llvm::Error::success();
   result.steps = compiled->steps.size();
   result.kernels = compiled->kernels.size();
   result.weightsBytes = compiled->weightsBytes;
   result.arenaBytes = compiled->arenaBytes;
   for (const codegen::Step &step : compiled->steps)
     result.macs += step.macs;
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::exportGraph(const OnnxTarget &target) {
+  begin("export");
+  ExportOptions options;
+  options.opset = target.opset;
+  options.name = result.name;
+  options.producerVersion = FETTLE_VERSION;
+  ExportResult written = exportModule(*module, options);
+  if (!written.model)
+    return reject(written.problems, ExitCode::Rejected);
+  exported.target = target;
+  for (const onnx::Tensor &weight : written.model->graph.initializers)
+    exported.weightsBytes += weight.bytes.size();
+  for (auto [node, macs] : llvm::zip_equal(written.model->graph.nodes, written.macs)) {
+    exported.steps.push_back({node.name, node.op, "", 0, macs, 0});
+    result.macs += macs;
+  }
+  exported.model = std::move(written.model);
+  result.steps = exported.steps.size();
+  result.weightsBytes = exported.weightsBytes;
   end();
+  return llvm::Error::success();
+}
+
+/// The exported module, compiled for this machine: the rest of the phases, and code. Weights that the exported model
+/// refers to live as long as the context.
+llvm::Error Compilation::makeTwin() {
+  mlir::PassManager passManager(&context);
+  buildIntegerIslands(passManager);
+  for (const PhaseInfo &phase : phases())
+    if (phase.phase >= Phase::Layout)
+      buildPhase(passManager, phase.phase);
+  if (llvm::Error error = runPasses(passManager, "kernels"))
+    return error;
+  auto host = parseCpuTarget("cpu:native");
+  if (!host)
+    return host.takeError();
+  if (llvm::Error error = generateCode(*host))
+    return error;
+  exported.inputs = compiled->inputs;
+  exported.outputs = compiled->outputs;
   return llvm::Error::success();
 }
 
 llvm::json::Object Compilation::describe() {
   Tolerance tolerance = defaultTolerance(result.promise);
   llvm::StringSet<> inSteps;
-  for (const codegen::Step &step : compiled->steps)
-    for (llvm::StringRef node : llvm::split(step.name, '+'))
+  auto addStep = [&](llvm::StringRef step) {
+    for (llvm::StringRef node : llvm::split(step, '+'))
       inSteps.insert(node);
+  };
+  for (const codegen::Manifest::Step &node : exported.steps)
+    addStep(node.name);
+  for (const codegen::Step &step : compiled->steps)
+    if (!request.onnx())
+      addStep(step.name);
   std::vector<std::string> folded;
   for (const auto &entry : importedNodes)
     if (!inSteps.contains(entry.first()))
@@ -268,24 +341,16 @@ llvm::json::Object Compilation::describe() {
       {"folded_nodes", std::move(foldedNodes)}};
 }
 
-/// The answer of the same module compiled for this machine: what a target that
-/// cannot run here is checked against there.
-llvm::Expected<std::vector<HostTensor>> Compilation::answerHere(llvm::ArrayRef<HostTensor> inputs) {
-  auto host = parseCpuTarget("cpu:native");
-  if (!host)
-    return host.takeError();
-  codegen::CompileOptions options;
-  options.jobs = request.jobs;
-  auto twin = codegen::compileModule(*module, *host, options);
-  if (!twin)
-    return twin.takeError();
+/// The answer of code for this machine.
+llvm::Expected<std::vector<HostTensor>> Compilation::answerOf(const codegen::CompiledModel &model,
+                                                              llvm::ArrayRef<HostTensor> inputs) {
   auto folder = TemporaryPath::makeFolder();
   if (!folder)
     return folder.takeError();
   std::string where = (*folder)->path() + "/twin";
   codegen::ArtifactOptions plain;
   plain.name = "twin";
-  if (llvm::Error error = codegen::writeArtifact(where, *twin, plain))
+  if (llvm::Error error = codegen::writeArtifact(where, model, plain))
     return std::move(error);
   auto loaded = codegen::LoadedModel::open(where);
   if (!loaded)
@@ -293,8 +358,7 @@ llvm::Expected<std::vector<HostTensor>> Compilation::answerHere(llvm::ArrayRef<H
   return (*loaded)->run(inputs, &context);
 }
 
-llvm::Error Compilation::writeFolder() {
-  begin("artifact");
+llvm::Expected<codegen::ArtifactOptions> Compilation::describeArtifact() {
   codegen::ArtifactOptions options;
   options.name = result.name;
   auto hash = modelHash.get();
@@ -309,32 +373,63 @@ llvm::Error Compilation::writeFolder() {
   if (request.recipe.quantizes())
     options.dataHash = hashText(profile.toJson());
   options.details = describe();
+  if (request.golden)
+    options.goldenInputs = calibration::Samples::random(noise, 1, request.recipe.goldenSeed).sample(0);
+  return options;
+}
+
+/// The answer to the golden inputs: of the artifact itself where this machine can run it, else of the same module
+/// compiled for this machine.
+llvm::Error Compilation::addGolden(const CpuTarget &target, codegen::ArtifactOptions &options) {
+  auto required = codegen::requiredFeatures(target);
+  if (!required)
+    return required.takeError();
+  llvm::Error cannotRun = codegen::checkHost(target.triple, *required);
+  if (!cannotRun) {
+    options.answerGolden = [&](llvm::StringRef folder) -> llvm::Expected<std::vector<HostTensor>> {
+      auto loaded = codegen::LoadedModel::open(folder);
+      if (!loaded)
+        return loaded.takeError();
+      return (*loaded)->run(options.goldenInputs, &context);
+    };
+    return llvm::Error::success();
+  }
+  llvm::consumeError(std::move(cannotRun));
+  auto host = parseCpuTarget("cpu:native");
+  if (!host)
+    return host.takeError();
+  codegen::CompileOptions compileOptions;
+  compileOptions.jobs = request.jobs;
+  auto twin = codegen::compileModule(*module, *host, compileOptions);
+  if (!twin)
+    return twin.takeError();
+  auto answer = answerOf(*twin, options.goldenInputs);
+  if (!answer)
+    return answer.takeError();
+  options.goldenOutputs = std::move(*answer);
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::writeFolder() {
+  begin("artifact");
+  auto options = describeArtifact();
+  if (!options)
+    return options.takeError();
   if (request.golden) {
-    std::vector<calibration::InputSpec> specs;
-    for (const codegen::ModelTensor &input : compiled->inputs)
-      specs.push_back({input.name, input.type});
-    options.goldenInputs = calibration::Samples::random(specs, 1, request.recipe.goldenSeed).sample(0);
-    auto required = codegen::requiredFeatures(request.target);
-    if (!required)
-      return required.takeError();
-    if (llvm::Error cannotRun = codegen::checkHost(request.target.triple, *required)) {
-      llvm::consumeError(std::move(cannotRun));
-      auto answer = answerHere(options.goldenInputs);
+    if (const auto *cpu = std::get_if<CpuTarget>(&request.target)) {
+      if (llvm::Error error = addGolden(*cpu, *options))
+        return error;
+    } else {
+      auto answer = answerOf(*compiled, options->goldenInputs);
       if (!answer)
         return answer.takeError();
-      options.goldenOutputs = std::move(*answer);
-    } else {
-      options.answerGolden = [&](llvm::StringRef folder) -> llvm::Expected<std::vector<HostTensor>> {
-        auto loaded = codegen::LoadedModel::open(folder);
-        if (!loaded)
-          return loaded.takeError();
-        return (*loaded)->run(options.goldenInputs, &context);
-      };
+      options->goldenOutputs = std::move(*answer);
     }
   }
-  // Where writeArtifact works; known here so that an interrupt removes it.
+  // Where the folder is written; known here so that an interrupt removes it.
   TemporaryPath partial(request.output + ".partial-" + std::to_string(llvm::sys::Process::getProcessId()) + "-0");
-  llvm::Error error = codegen::writeArtifact(request.output, *compiled, options);
+  llvm::Error error = request.onnx() ? codegen::writeOnnxArtifact(request.output, exported, *options)
+                                     : codegen::writeArtifact(request.output, *compiled, *options);
   end();
   return withExitCode(std::move(error), ExitCode::File);
 }
@@ -348,6 +443,9 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
   // The module is tidied, raised, fused, laid out for the target and cut into kernels (passes/Phases.def),
   // each phase closing with the check of its contract.
   for (const PhaseInfo &phase : phases()) {
+    // The rest of the phases is about code, and the same ops in ONNX are channels-first.
+    if (request.onnx() && phase.phase == Phase::Layout)
+      break;
     // What a recipe must know about the model is measured on the fused float module, or read from a profile.
     if (phase.phase == Phase::Quantize && request.recipe.quantizes())
       if (llvm::Error error = compilation.measure())
@@ -360,10 +458,17 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
       return compilation.take();
     }
   }
-  // Each distinct kernel becomes machine code. After this line memory is planned and the IR is history.
-  if (llvm::Error error = compilation.generateCode())
+  if (const OnnxTarget *target = request.onnx()) {
+    // The module becomes a graph of ONNX, and then code for this machine, whose answer the graph can be checked against.
+    if (llvm::Error error = compilation.exportGraph(*target))
+      return std::move(error);
+    if (llvm::Error error = compilation.makeTwin())
+      return std::move(error);
+  } else if (llvm::Error error = compilation.generateCode(std::get<CpuTarget>(request.target))) {
+    // Each distinct kernel becomes machine code. After this line memory is planned and the IR is history.
     return std::move(error);
-  // Code, packed weights, header and golden vectors become one folder, which appears when it is whole.
+  }
+  // Code or graph, weights and golden vectors become one folder, which appears when it is whole.
   if (llvm::Error error = compilation.writeFolder())
     return std::move(error);
   return compilation.take();

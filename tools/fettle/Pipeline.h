@@ -3,7 +3,7 @@
 #define FETTLE_TOOLS_PIPELINE_H
 
 #include "ir/import/Import.h"
-#include "ir/target/CpuTarget.h"
+#include "ir/target/Target.h"
 #include "passes/Pipelines.h"
 #include "tools/fettle/Comparison.h"
 #include "tools/fettle/Environment.h"
@@ -15,7 +15,7 @@ struct CompileRequest {
   std::string model;  ///< path of the .onnx file
   std::string output; ///< the artifact's folder; with `until`, a file for the IR, or empty for standard output
   std::string name;   ///< empty: from the path
-  CpuTarget target;
+  Target target;
   Recipe recipe;
   Bindings bindings;
   std::string calibration, profile; ///< paths of samples and of a profile; a recipe that measures needs one of them
@@ -23,6 +23,9 @@ struct CompileRequest {
   std::string dumpFolder;     ///< empty: no dumps
   unsigned jobs = 1;          ///< threads of code generation; the result does not depend on it
   bool golden = true;         ///< run the result once and ship input and answer
+
+  /// The target, if it is an ONNX model; else null.
+  const OnnxTarget *onnx() const { return std::get_if<OnnxTarget>(&target); }
 };
 
 struct PhaseTime {

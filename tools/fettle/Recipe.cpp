@@ -85,6 +85,13 @@ static const std::vector<RecipeKey> &recipeKeys() {
          double &damping = recipe.weights.damping;
          return text.getAsDouble(damping) || !(damping > 0 && damping <= 1) ? "a number above 0, at most 1" : "";
        }},
+      {"onnx.activations",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         if (text != "as-is" && text != "int8" && text != "uint8")
+           return "as-is, int8 or uint8";
+         recipe.unsignedActivations = text == "as-is" ? std::nullopt : std::optional<bool>(text == "uint8");
+         return "";
+       }},
       {"golden.seed",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
          return text.getAsInteger(10, recipe.goldenSeed) ? "an integer, 0 or above" : "";

@@ -20,6 +20,8 @@ struct Recipe {
   GridOptions activations;
   /// How weights are rounded.
   WeightOptions weights;
+  /// The sign of quantized activations in an ONNX model; none: as they are.
+  std::optional<bool> unsignedActivations;
   /// The random sample in golden/ is made from it.
   uint64_t goldenSeed = 0;
 

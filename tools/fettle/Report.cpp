@@ -13,7 +13,7 @@ llvm::json::Value reportJson(const CompileRequest &request, const CompileResult 
   llvm::json::Object json{{"schema_version", 1},
                           {"fettle", FETTLE_VERSION},
                           {"name", result.name},
-                          {"target", request.target.name},
+                          {"target", targetName(request.target)},
                           {"recipe", request.recipe.name},
                           {"nodes", result.nodes},
                           {"steps", result.steps},
@@ -64,10 +64,15 @@ static std::string shorten(int64_t count) {
 
 void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const CompileResult &result,
                   const Accuracy &accuracy) {
-  os << llvm::formatv("{0}: {1} nodes -> {2} steps with {3} kernels for {4} in {5:f1} s\n", result.name, result.nodes,
-                      result.steps, result.kernels, request.target.name, result.seconds);
-  os << llvm::formatv("  {0} multiply-adds, weights {1}B, arena {2}B\n", shorten(result.macs),
-                      shorten(result.weightsBytes), shorten(result.arenaBytes));
+  if (request.onnx())
+    os << llvm::formatv("{0}: {1} nodes -> {2} nodes of opset {3} in {4:f1} s\n  {5} multiply-adds, weights {6}B\n", result.name,
+                        result.nodes, result.steps, request.onnx()->opset, result.seconds, shorten(result.macs),
+                        shorten(result.weightsBytes));
+  else
+    os << llvm::formatv("{0}: {1} nodes -> {2} steps with {3} kernels for {4} in {5:f1} s\n"
+                        "  {6} multiply-adds, weights {7}B, arena {8}B\n",
+                        result.name, result.nodes, result.steps, result.kernels, targetName(request.target), result.seconds,
+                        shorten(result.macs), shorten(result.weightsBytes), shorten(result.arenaBytes));
   if (accuracy.evaluation) {
     const Evaluation &measured = *accuracy.evaluation;
     if (measured.top1)

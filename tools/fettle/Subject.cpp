@@ -1,6 +1,7 @@
 //===- Subject.cpp - what a verb runs: an artifact, or a model made one ---===//
 
 #include "tools/fettle/Subject.h"
+#include "codegen/artifact/OnnxArtifact.h"
 #include "codegen/artifact/TensorType.h"
 #include "tools/fettle/ExitCode.h"
 #include "tools/fettle/Pipeline.h"
@@ -8,29 +9,39 @@
 
 namespace fettle::cli {
 
+/// Compiles a model for this machine with the `float` recipe, into a temporary folder where the subject then lies.
+llvm::Error Subject::compile(Environment &environment, mlir::MLIRContext &context, llvm::StringRef model, const Bindings &bindings) {
+  auto folder = TemporaryPath::makeFolder();
+  if (!folder)
+    return folder.takeError();
+  temporary = std::move(*folder);
+  where = temporary->path() + "/model";
+  auto target = parseCpuTarget("cpu:native");
+  if (!target)
+    return target.takeError();
+  CompileRequest request;
+  request.model = model.str();
+  request.output = where;
+  request.target = std::move(*target);
+  request.bindings = bindings;
+  request.jobs = environment.cores;
+  request.golden = false;
+  return compileModel(environment, context, request).takeError();
+}
+
 llvm::Expected<std::unique_ptr<Subject>> Subject::open(Environment &environment, mlir::MLIRContext &context,
                                                        llvm::StringRef path, const Bindings &bindings) {
   auto subject = std::make_unique<Subject>();
   subject->where = path.str();
   if (!llvm::sys::fs::is_directory(path)) {
-    auto folder = TemporaryPath::makeFolder();
-    if (!folder)
-      return folder.takeError();
-    subject->temporary = std::move(*folder);
-    subject->where = subject->temporary->path() + "/model";
-    auto target = parseCpuTarget("cpu:native");
-    if (!target)
-      return target.takeError();
-    CompileRequest request;
-    request.model = path.str();
-    request.output = subject->where;
-    request.target = std::move(*target);
-    request.bindings = bindings;
-    request.jobs = environment.cores;
-    request.golden = false;
-    auto result = compileModel(environment, context, request);
-    if (!result)
-      return result.takeError();
+    if (llvm::Error error = subject->compile(environment, context, path, bindings))
+      return std::move(error);
+  } else if (auto manifest = codegen::Manifest::read(path); !manifest) {
+    return withExitCode(manifest.takeError(), ExitCode::File);
+  } else if (manifest->opset > 0) {
+    // An ONNX model, which has no dims to be bound.
+    if (llvm::Error error = subject->compile(environment, context, (path + "/" + codegen::onnxFile(*manifest)).str(), {}))
+      return std::move(error);
   }
   auto manifest = codegen::Manifest::read(subject->where);
   if (!manifest)

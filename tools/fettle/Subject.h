@@ -12,7 +12,7 @@
 namespace fettle::cli {
 
 /// An artifact as it stands, or a model compiled with the `float` recipe for this
-/// machine into a temporary artifact: the float teacher.
+/// machine into a temporary artifact: the float teacher. The artifact of target onnx is a model.
 class Subject {
 public:
   /// `bindings` are for models only. Errors carry exit codes.
@@ -31,6 +31,8 @@ public:
   llvm::Expected<std::unique_ptr<codegen::LoadedModel>> load(unsigned threads) const;
 
 private:
+  llvm::Error compile(Environment &environment, mlir::MLIRContext &context, llvm::StringRef model, const Bindings &bindings);
+
   std::string where;
   std::unique_ptr<TemporaryPath> temporary; ///< null for an artifact
   codegen::Manifest description;

@@ -7,9 +7,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ir/import/ElementTypes.h"
 #include "ir/import/GraphImporter.h"
 #include "ir/import/OperatorTable.h"
+#include "ir/onnx/ElementTypes.h"
 
 using namespace mlir;
 

@@ -1,7 +1,7 @@
 //===- Generators.cpp - ONNX operators that make tensors from little ------===//
 
-#include "ir/import/ElementTypes.h"
 #include "ir/import/OperatorTable.h"
+#include "ir/onnx/ElementTypes.h"
 #include <cmath>
 
 using namespace mlir;

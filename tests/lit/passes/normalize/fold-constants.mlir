@@ -1,5 +1,6 @@
 // RUN: fettle-opt %s --fold-constants | FileCheck %s
 // RUN: fettle-opt %s --fold-constants=growth=0 | FileCheck %s --check-prefix=NOGROWTH
+// RUN: fettle-opt %s --fold-constants=keeps-pairs | FileCheck %s --check-prefix=KEEP
 
 // CHECK-LABEL: func.func @chain
 // CHECK-NEXT: %[[C:.*]] = nn.constant dense<{{\[\[}}2.000000e+00], [4.000000e+00]]> : tensor<2x1xf32>
@@ -36,4 +37,19 @@ func.func @weights() -> tensor<2xf64> {
   %w = nn.constant dense<[1, 2]> : tensor<2xi8>
   %0 = nn.cast %w : (tensor<2xi8>) -> tensor<2xf64>
   return %0 : tensor<2xf64>
+}
+
+// Where the target wants pairs, weights stay quantized.
+// KEEP-LABEL: func.func @pair
+// KEEP: %[[W:.*]] = nn.constant dense<[1, 2]> : tensor<2xi8>
+// KEEP: nn.dequantize %[[W]]
+// CHECK-LABEL: func.func @pair
+// CHECK-NOT: nn.dequantize
+// CHECK: return
+func.func @pair() -> tensor<2xf32> {
+  %s = nn.constant dense<0.5> : tensor<f32>
+  %x = nn.constant dense<[0.5, 1.0]> : tensor<2xf32>
+  %0 = nn.quantize %x, %s : (tensor<2xf32>, tensor<f32>) -> tensor<2xi8>
+  %1 = nn.dequantize %0, %s : (tensor<2xi8>, tensor<f32>) -> tensor<2xf32>
+  return %1 : tensor<2xf32>
 }

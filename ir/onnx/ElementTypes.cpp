@@ -1,6 +1,6 @@
-//===- ElementTypes.cpp - ONNX data types as MLIR types -------------------===//
+//===- ElementTypes.cpp - ONNX data types and MLIR types ------------------===//
 
-#include "ir/import/ElementTypes.h"
+#include "ir/onnx/ElementTypes.h"
 
 using namespace mlir;
 
@@ -45,6 +45,34 @@ Type elementTypeOf(MLIRContext *context, onnx::DataType type) {
   }
 }
 
+onnx::DataType dataTypeOf(Type type) {
+  if (type.isF16())
+    return onnx::DataType::Float16;
+  if (type.isBF16())
+    return onnx::DataType::Bfloat16;
+  if (type.isF32())
+    return onnx::DataType::Float;
+  if (type.isF64())
+    return onnx::DataType::Double;
+  bool isUnsigned = type.isUnsignedInteger();
+  switch (type.getIntOrFloatBitWidth()) {
+  case 1:
+    return onnx::DataType::Bool;
+  case 4:
+    return isUnsigned ? onnx::DataType::Uint4 : onnx::DataType::Int4;
+  case 8:
+    return isUnsigned ? onnx::DataType::Uint8 : onnx::DataType::Int8;
+  case 16:
+    return isUnsigned ? onnx::DataType::Uint16 : onnx::DataType::Int16;
+  case 32:
+    return isUnsigned ? onnx::DataType::Uint32 : onnx::DataType::Int32;
+  case 64:
+    return isUnsigned ? onnx::DataType::Uint64 : onnx::DataType::Int64;
+  default:
+    return onnx::DataType::Undefined;
+  }
+}
+
 std::string elementTypeName(Type type) {
   unsigned width = type.getIntOrFloatBitWidth();
   if (type.isBF16())
@@ -68,6 +96,14 @@ static HostTensor unpackNibbles(RankedTensorType type, ArrayRef<char> packed) {
   return result;
 }
 
+/// Two elements per byte, the first in the low half.
+static std::shared_ptr<std::vector<char>> packNibbles(ArrayRef<char> elements) {
+  auto packed = std::make_shared<std::vector<char>>((elements.size() + 1) / 2);
+  for (size_t i = 0; i < elements.size(); ++i)
+    (*packed)[i / 2] = char((*packed)[i / 2] | (elements[i] & 15) << (i % 2 * 4));
+  return packed;
+}
+
 llvm::Expected<HostTensor> toHostTensor(MLIRContext *context, const onnx::Tensor &tensor) {
   std::string what = "tensor '" + tensor.name + "' ";
   if (!tensor.problem.empty())
@@ -86,6 +122,23 @@ llvm::Expected<HostTensor> toHostTensor(MLIRContext *context, const onnx::Tensor
     return result;
   }
   return HostTensor(type, tensor.bytes, tensor.owner);
+}
+
+onnx::Tensor toModelTensor(StringRef name, const HostTensor &tensor, onnx::DataType type) {
+  onnx::Tensor result;
+  result.name = name.str();
+  result.type = type;
+  result.dims = tensor.shape().vec();
+  if (type == onnx::DataType::Int4 || type == onnx::DataType::Uint4) {
+    auto packed = packNibbles(tensor.bytes());
+    result.bytes = *packed;
+    result.owner = packed;
+    return result;
+  }
+  auto owner = std::make_shared<HostTensor>(tensor);
+  result.bytes = owner->bytes();
+  result.owner = owner;
+  return result;
 }
 
 } // namespace fettle
