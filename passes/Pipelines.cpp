@@ -64,7 +64,7 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
     function.addPass(createFoldConstantsPass(folding));
     function.addPass(createSimplifyPass());
     function.addPass(createMergeProductsPass());
-    function.addPass(createFoldConstantsPass());
+    function.addPass(createFoldConstantsPass(folding));
     function.addPass(createCSEPass());
     function.addPass(createVerifyFusePass());
     return;

@@ -48,8 +48,7 @@ static bool hasOperator(NodeWriter &writer, const Parameters &parameters, Type e
   if (parameters.isComposed || (parameters.block && writer.opset < 21))
     return false;
   unsigned width = element.getIntOrFloatBitWidth();
-  // Before, 4 bits lie in 8.
-  return width <= 8 || (width == 16 && writer.opset >= 21);
+  return width == 8 || (width < 32 && writer.opset >= 21);
 }
 
 static Attributes pairAttributes(const Parameters &parameters) {
@@ -123,7 +122,9 @@ Term writeDequantize(NodeWriter &writer, nn::DequantizeOp op, Term integers, int
   Type real = realType(writer, result, parameters.scale.element());
   Term scale = writer.cast(parameters.scale, real);
   bool isSum = element.isInteger(32) && !parameters.zeroPoint && !parameters.block;
-  if (real.isF32() && (isSum || hasOperator(writer, parameters, element))) {
+  // 4 bits that lie in 8 are read as 8.
+  bool isStoredAsByte = element.getIntOrFloatBitWidth() == 4 && !parameters.block;
+  if (real.isF32() && (isSum || isStoredAsByte || hasOperator(writer, parameters, element))) {
     Term zeroPoint = isSum ? Term() : completeZeroPoint(writer, parameters, element);
     Term value = writer.node("DequantizeLinear", {integers, scale, zeroPoint},
                              RankedTensorType::get(integers.shape(), real), pairAttributes(parameters));

@@ -104,4 +104,44 @@ TEST_F(ModelTest, ExternalDataStaysInTheFolder) {
   EXPECT_NE(read(external(".")).problem, "");
 }
 
+TEST_F(ModelTest, WritesWhatItReads) {
+  folder.write(GraphSpec().input("x", {2, 3}).output("y").integers("w", {5, -7}).node(
+      {"Frob", {"x", "", "w"}, {"y"}, "node", "", {integerAttribute("i", -3), integersAttribute("l", {4, 5})}}));
+  auto model = onnx::readModel(folder.file());
+  ASSERT_TRUE(bool(model));
+  ASSERT_FALSE(bool(onnx::writeModel(**model, folder.file("again.onnx"))));
+  auto again = onnx::readModel(folder.file("again.onnx"));
+  ASSERT_TRUE(bool(again));
+  const onnx::Graph &graph = (*again)->graph;
+  ASSERT_EQ(graph.nodes.size(), 1u);
+  EXPECT_EQ(graph.nodes[0].inputs, std::vector<std::string>({"x", "", "w"}));
+  EXPECT_EQ(graph.nodes[0].find("i")->i, -3);
+  EXPECT_EQ(graph.nodes[0].find("l")->ints, std::vector<int64_t>({4, 5}));
+  EXPECT_EQ(graph.inputs[0].dims[1].value, 3);
+  EXPECT_EQ(graph.initializers[0].bytes, (*model)->graph.initializers[0].bytes);
+  EXPECT_EQ((*again)->opsets.lookup(""), 17);
+  EXPECT_TRUE(bool(onnx::writeModel(**model, folder.file("no/such/folder.onnx"))));
+}
+
+TEST_F(ModelTest, LargeWeightsLieBesideTheModel) {
+  std::vector<int64_t> values(1000);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = i * i;
+  folder.write(GraphSpec().integers("a", values).integers("b", {1, 2}).integers("c", values));
+  auto model = onnx::readModel(folder.file());
+  ASSERT_TRUE(bool(model));
+  ASSERT_FALSE(bool(onnx::writeModel(**model, folder.file("split.onnx"), /*inlineLimit=*/10000)));
+  uint64_t bytes;
+  ASSERT_FALSE(llvm::sys::fs::file_size(folder.file("split.onnx.data"), bytes));
+  EXPECT_EQ(bytes, 8192 + 8000u); // the second begins at a page
+  auto again = onnx::readModel(folder.file("split.onnx"));
+  ASSERT_TRUE(bool(again));
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ((*again)->graph.initializers[i].problem, "");
+    EXPECT_EQ((*again)->graph.initializers[i].bytes, (*model)->graph.initializers[i].bytes);
+  }
+  ASSERT_FALSE(bool(onnx::writeModel(**model, folder.file("whole.onnx"), /*inlineLimit=*/20000)));
+  EXPECT_FALSE(llvm::sys::fs::exists(folder.file("whole.onnx.data")));
+}
+
 } // namespace
