@@ -20,7 +20,7 @@ import mutate
 SECONDS, BYTES = 10, 2 << 30
 SANITIZED_SECONDS, SANITIZED_MEGABYTES = 120, 6 << 10
 SANITIZER_REPORT = 99  # exit status; their own would look like a rejected model
-WALL_PER_SECOND = 30  # ends a process that sleeps; processor time is what counts, and what a busy machine does not change
+PATIENCE, AWAKE = 120, 0.05  # a process that uses less processor time than AWAKE in so many seconds sleeps for ever
 LARGEST = 1_500_000  # bytes of a model: damage to larger ones says nothing more
 BINDINGS = ["--dim", "batch=1", "--dim", "seq=16", "--dim", "N=1", "--dim", "batch_size=1", "--dim", "length=32"]
 OUTCOMES = {0: "compiled", 1: "rejected", 4: "not readable"}
@@ -52,6 +52,28 @@ def known_bindings(data):
             for word in BINDINGS[i:i + 2]]
 
 
+def processor_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        user, system = file.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def finish_or_stop(arguments, limits):
+    """Exit status, None for a process that had to be stopped, and what it said. On a busy machine wall time says nothing."""
+    with subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          preexec_fn=limits.apply, env=limits.environment) as process:
+        used = 0.0
+        while True:
+            try:
+                talk = process.communicate(timeout=PATIENCE)[1]
+                return process.returncode, talk.decode(errors="replace")
+            except subprocess.TimeoutExpired:
+                before, used = used, processor_seconds(process.pid)
+                if used - before < AWAKE:
+                    process.kill()
+                    return None, ""
+
+
 def run_one(number, seed, sources, scratch, limits):
     """(outcome, problem); one of them is None."""
     rng = random.Random(f"{seed}/{number}")
@@ -62,19 +84,16 @@ def run_one(number, seed, sources, scratch, limits):
     model = os.path.join(folder, "model.onnx")
     with open(model, "wb") as file:
         file.write(mutate.mutate(rng, data))
-    outcome = problem = None
-    try:
-        done = subprocess.run([os.environ["FETTLE"], "compile", model, "-o", os.path.join(folder, "artifact"), "-j", "1",
-                               *known_bindings(data)], capture_output=True, timeout=WALL_PER_SECOND * limits.seconds,
-                              preexec_fn=limits.apply, env=limits.environment, stdin=subprocess.DEVNULL)
-        talk = done.stderr.decode(errors="replace")
-        outcome = OUTCOMES.get(done.returncode)
-        if not outcome or "runtime error:" in talk:
-            problem = f"exit status {done.returncode}: {talk[-(6000 if limits.sanitized else 600):]}"
-        elif done.returncode != 0 and not talk:
-            problem = f"exit status {done.returncode} without a diagnosis"
-    except subprocess.TimeoutExpired:
-        problem = f"no end after {WALL_PER_SECOND * limits.seconds} s"
+    problem = None
+    code, talk = finish_or_stop([os.environ["FETTLE"], "compile", model, "-o", os.path.join(folder, "artifact"), "-j", "1",
+                                 *known_bindings(data)], limits)
+    outcome = OUTCOMES.get(code)
+    if code is None:
+        problem = "sleeps, and never ends"
+    elif not outcome or "runtime error:" in talk:
+        problem = f"exit status {code}: {talk[-(6000 if limits.sanitized else 600):]}"
+    elif code != 0 and not talk:
+        problem = f"exit status {code} without a diagnosis"
     if problem:
         kept = os.path.join(os.getcwd(), f"hostile-{seed}-{number}.onnx")
         shutil.copy(model, kept)
