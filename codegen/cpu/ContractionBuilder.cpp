@@ -121,7 +121,7 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   }
   KernelFrame frame(kernel, moduleBuilder, packedTypes);
   ImplicitLocOpBuilder &b = frame.b;
-  epilogue->prepare(frame);
+  epilogue->prepare(frame, target);
   tile.lhs = flatten(b, frame.buffer(lhs));
   tile.rhs = flatten(b, frame.buffer(rhs));
   Value biasBuffer = bias ? flatten(b, frame.buffer(bias)) : Value();

@@ -208,7 +208,7 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   packedTypes[weight.getArgNumber()] = weights.packing.packedType;
   KernelFrame frame(kernel, moduleBuilder, packedTypes);
   ImplicitLocOpBuilder &b = frame.b;
-  epilogue->prepare(frame);
+  epilogue->prepare(frame, target);
   tile.lhs = flatten(b, frame.buffer(input));
   tile.rhs = flatten(b, frame.buffer(weight));
   Value biasBuffer = bias ? flatten(b, frame.buffer(bias)) : Value();

@@ -7,10 +7,13 @@
 //
 //   tile t of the kernel = chunk of output rows
 //
+// Bytes are multiplied four at a time instead (DepthwiseQuads.h).
+//
 //===----------------------------------------------------------------------===//
 
 #include "codegen/common/Pointwise.h"
 #include "codegen/cpu/ConvolutionBuilder.h"
+#include "codegen/cpu/DepthwiseQuads.h"
 #include "codegen/cpu/KernelBuilders.h"
 #include "codegen/cpu/PackWeights.h"
 #include "codegen/cpu/RegisterTile.h"
@@ -72,7 +75,7 @@ struct DepthwiseEmitter {
     b.setInsertionPointAfter(rows);
     Value firstRow = add(mul(line, s.ow), x);
     for (int64_t i = 0; i < pixels; ++i)
-      epilogue.emit(frame, rows.getResult(i), add(firstRow, i), channel, mask);
+      epilogue.emit(frame, {{rows.getResult(i), add(firstRow, i), channel, mask}});
   }
 
   /// All tiles of one output row for the channels at `channel`.
@@ -82,6 +85,24 @@ struct DepthwiseEmitter {
       auto tiles = scf::ForOp::create(b, index(span.firstTile), index(span.lastTile), index(1));
       b.setInsertionPointToStart(tiles.getBody());
       emitTile(span, tiles.getInductionVar(), image, line, window, channel, mask);
+    }
+  }
+
+  /// One output row.
+  void emitLine(Value line) {
+    SmallVector<PixelSpan> spans = pixelSpans(s, pixels);
+    Value image = arith::DivUIOp::create(b, line, index(s.oh)), oy = arith::RemUIOp::create(b, line, index(s.oh));
+    WindowRows window = emitWindowRows(b, s, oy);
+    int64_t wholeChannels = s.c / lanes * lanes;
+    if (wholeChannels > 0) {
+      OpBuilder::InsertionGuard guard(b);
+      auto channels = scf::ForOp::create(b, index(0), index(wholeChannels), index(lanes));
+      b.setInsertionPointToStart(channels.getBody());
+      emitRow(spans, image, line, window, channels.getInductionVar(), Value());
+    }
+    if (wholeChannels < s.c) {
+      Value mask = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()), index(s.c - wholeChannels));
+      emitRow(spans, image, line, window, index(wholeChannels), mask);
     }
   }
 };
@@ -98,6 +119,17 @@ static int64_t choosePixels(int64_t rowPixels, const CpuTarget &target) {
   return std::min<int64_t>(rowPixels, 7);
 }
 
+static WeightsView viewDepthwiseWeights(const ConvolutionShape &s, int64_t lanes) {
+  // Seen as one block of channels, padded to whole vectors, the weights pack like a dense panel.
+  WeightsView view;
+  view.blocks = 1;
+  view.columns = llvm::alignTo(s.c, lanes);
+  view.steps = s.r * s.s;
+  view.index = [window = s.r * s.s, channels = s.c](int64_t, int64_t column, int64_t step) { return std::min(column, channels - 1) * window + step; };
+  view.order = "channel, window";
+  return view;
+}
+
 FailureOr<LoweredKernel> buildDepthwise(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &moduleBuilder) {
   auto conv = dyn_cast_or_null<nn::ConvOp>(findRoot(kernel));
   if (!conv)
@@ -112,51 +144,45 @@ FailureOr<LoweredKernel> buildDepthwise(nn::KernelOp kernel, const CpuTarget &ta
     return failure();
   ConvolutionShape s = *shape;
   bool isDepthwise = s.groups == s.c && s.o == s.c && s.groups > 1;
-  if (!isDepthwise || !accumulator || !isa<FloatType>(accumulator) || s.s > 16)
+  if (!isDepthwise || !accumulator || s.s > 16 || s.r > 16)
     return failure();
+  FailureOr<DepthwiseQuads> quads = failure();
+  if (!isa<FloatType>(accumulator)) {
+    quads = DepthwiseQuads::choose(target, s, element, conv.getWeight().getType().getElementType(), int64_t(conv.getZeroPoint()));
+    if (failed(quads))
+      return failure();
+  }
 
   int64_t lanes = target.vectorBytes * 8 / accumulator.getIntOrFloatBitWidth();
   LoweredKernel lowered;
-  // Seen as one block of channels, padded to whole vectors, the weights pack like a dense panel.
-  WeightsView view;
-  view.blocks = 1;
-  view.columns = llvm::alignTo(s.c, lanes);
-  view.steps = s.r * s.s;
-  view.index = [window = s.r * s.s, channels = s.c](int64_t, int64_t column, int64_t step) { return std::min(column, channels - 1) * window + step; };
-  view.order = "channel, window";
-  lowered.packings.push_back(packPanels(weight.getArgNumber(), view, lanes, accumulator));
+  unsigned operand = weight.getArgNumber();
+  lowered.packings.push_back(succeeded(quads) ? quads->pack(kernel.getContext(), operand)
+                                              : packPanels(operand, viewDepthwiseWeights(s, lanes), lanes, accumulator));
   SmallVector<MemRefType> packedTypes(kernel.getInputs().size());
-  packedTypes[weight.getArgNumber()] = lowered.packings.back().packedType;
+  packedTypes[operand] = lowered.packings.back().packedType;
   KernelFrame frame(kernel, moduleBuilder, packedTypes);
   ImplicitLocOpBuilder &b = frame.b;
-  epilogue->prepare(frame);
-  int64_t pixels = choosePixels(s.ow, target);
-  DepthwiseEmitter e{frame, s, *epilogue, lanes, pixels, target.hasFma, element, accumulator, flatten(b, frame.buffer(input)), frame.buffer(weight),
-                     bias ? flatten(b, frame.buffer(bias)) : Value(), bias ? conv.getBias().getType().getElementType() : Type()};
-  SmallVector<PixelSpan> spans = pixelSpans(s, pixels);
+  epilogue->prepare(frame, target);
+  Value inputBuffer = flatten(b, frame.buffer(input)), biasBuffer = bias ? flatten(b, frame.buffer(bias)) : Value();
 
-  int64_t lines = s.n * s.oh;
-  int64_t chunk = std::clamp<int64_t>((1 << 16) / std::max<int64_t>(1, s.ow * s.c * s.r * s.s), 1, lines);
+  int64_t lines = s.n * s.oh, macsOfChunk = succeeded(quads) ? 1 << 17 : 1 << 16;
+  int64_t chunk = std::clamp<int64_t>(macsOfChunk / std::max<int64_t>(1, s.ow * s.c * s.r * s.s), 1, lines);
   lowered.tiles = llvm::divideCeil(lines, chunk);
-  auto tiles = scf::ForOp::create(b, frame.begin(), frame.end(), e.index(1));
+  auto index = [&](int64_t value) { return arith::ConstantIndexOp::create(b, value); };
+  auto tiles = scf::ForOp::create(b, frame.begin(), frame.end(), index(1));
   b.setInsertionPointToStart(tiles.getBody());
-  Value first = e.mul(tiles.getInductionVar(), chunk);
-  Value last = arith::MinSIOp::create(b, e.add(first, chunk), e.index(lines));
-  auto lineLoop = scf::ForOp::create(b, first, last, e.index(1));
+  Value first = arith::MulIOp::create(b, tiles.getInductionVar(), index(chunk));
+  Value last = arith::MinSIOp::create(b, arith::AddIOp::create(b, first, index(chunk)), index(lines));
+  auto lineLoop = scf::ForOp::create(b, first, last, index(1));
   b.setInsertionPointToStart(lineLoop.getBody());
   Value line = lineLoop.getInductionVar();
-  Value image = arith::DivUIOp::create(b, line, e.index(s.oh)), oy = arith::RemUIOp::create(b, line, e.index(s.oh));
-  WindowRows window = emitWindowRows(b, s, oy);
-  int64_t wholeChannels = s.c / lanes * lanes;
-  if (wholeChannels > 0) {
-    OpBuilder::InsertionGuard guard(b);
-    auto channels = scf::ForOp::create(b, e.index(0), e.index(wholeChannels), e.index(lanes));
-    b.setInsertionPointToStart(channels.getBody());
-    e.emitRow(spans, image, line, window, channels.getInductionVar(), Value());
-  }
-  if (wholeChannels < s.c) {
-    Value mask = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()), e.index(s.c - wholeChannels));
-    e.emitRow(spans, image, line, window, e.index(wholeChannels), mask);
+  if (succeeded(quads)) {
+    quads->emitLine({frame, *epilogue, inputBuffer, frame.buffer(weight), biasBuffer}, line);
+  } else {
+    int64_t pixels = choosePixels(s.ow, target);
+    DepthwiseEmitter{frame, s, *epilogue, lanes, pixels, target.hasFma, element, accumulator, inputBuffer, frame.buffer(weight), biasBuffer,
+                     bias ? conv.getBias().getType().getElementType() : Type()}
+        .emitLine(line);
   }
   lowered.function = frame.function;
   return lowered;

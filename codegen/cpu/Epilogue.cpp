@@ -2,6 +2,7 @@
 
 #include "codegen/cpu/Epilogue.h"
 #include "codegen/common/Pointwise.h"
+#include "codegen/cpu/BytePack.h"
 
 using namespace mlir;
 
@@ -41,7 +42,8 @@ FailureOr<Epilogue> Epilogue::match(nn::KernelOp kernel, Operation *root) {
   return epilogue;
 }
 
-void Epilogue::prepare(KernelFrame &frame) {
+void Epilogue::prepare(KernelFrame &frame, const CpuTarget &target) {
+  canPack = hasBytePack(target);
   for (BlockArgument argument : kernel.getBody().getArguments())
     flatInputs[argument] = flatten(frame.b, frame.buffer(argument));
   for (unsigned i = 0; i < kernel.getOutputs().size(); ++i)
@@ -87,19 +89,32 @@ Value Epilogue::load(KernelFrame &frame, BlockArgument argument, Value row, Valu
   return emitLoad(b, type.getElementType(), buffer, offset, lanes);
 }
 
-void Epilogue::emit(KernelFrame &frame, Value value, Value row, Value column, Value mask) const {
+std::optional<Epilogue::PackedResult> Epilogue::packedResult(Value yielded) const {
+  auto quantize = yielded.getDefiningOp<nn::QuantizeOp>();
+  if (!canPack || !quantize || !yielded.hasOneUse() || !isa<nn::YieldOp>(*yielded.user_begin()) || !quantize.getInput().getType().getElementType().isF32() ||
+      !quantize.getOutput().getType().getElementType().isUnsignedInteger(8))
+    return std::nullopt;
+  if (!quantize.getZeroPoint())
+    return PackedResult{quantize, 0};
+  auto constant = quantize.getZeroPoint().getDefiningOp<nn::ConstantOp>();
+  if (!constant)
+    return std::nullopt;
+  return PackedResult{quantize, HostTensor::fromAttribute(constant.getValue()).integerAt(0)};
+}
+
+DenseMap<Value, Value> Epilogue::evaluate(KernelFrame &frame, const Vector &vector, bool packs) const {
   ImplicitLocOpBuilder &b = frame.b;
-  int64_t lanes = cast<VectorType>(value.getType()).getNumElements();
+  int64_t lanes = cast<VectorType>(vector.value.getType()).getNumElements();
   Block &body = nn::KernelOp(kernel).getBody().front();
   DenseMap<Value, Value> values;
-  values[root->getResult(0)] = value;
+  values[root->getResult(0)] = vector.value;
   auto valueOf = [&](Value operand) -> Value {
     auto [it, isNew] = values.try_emplace(operand);
     if (!isNew)
       return it->second;
     Value result;
     if (auto argument = dyn_cast<BlockArgument>(operand)) {
-      result = load(frame, argument, row, column, mask, lanes);
+      result = load(frame, argument, vector.row, vector.column, vector.mask, lanes);
     } else {
       Value scalar = emitSplat(b, operand.getDefiningOp<nn::ConstantOp>());
       result = vector::BroadcastOp::create(b, VectorType::get({lanes}, scalar.getType()), scalar);
@@ -109,17 +124,77 @@ void Epilogue::emit(KernelFrame &frame, Value value, Value row, Value column, Va
   for (Operation &op : body) {
     if (&op == root || isa<nn::ConstantOp, nn::YieldOp>(op))
       continue;
+    if (packs && packedResult(op.getResult(0))) {
+      values[op.getResult(0)] = arith::DivFOp::create(b, valueOf(op.getOperand(0)), valueOf(op.getOperand(1)));
+      continue;
+    }
     SmallVector<Value> operands = llvm::map_to_vector(op.getOperands(), valueOf);
     values[op.getResult(0)] = emitPointwise(b, &op, operands);
   }
-  Value offset = arith::AddIOp::create(b, arith::MulIOp::create(b, row, arith::ConstantIndexOp::create(b, shape.back())), column);
-  for (auto [i, result] : llvm::enumerate(body.getTerminator()->getOperands())) {
-    Type element = cast<RankedTensorType>(result.getType()).getElementType();
-    if (mask)
-      emitMaskedStore(b, element, valueOf(result), flatOutputs[i], offset, mask);
+  for (Value result : body.getTerminator()->getOperands())
+    valueOf(result);
+  return values;
+}
+
+Value Epilogue::offsetOf(KernelFrame &frame, const Vector &vector) const {
+  ImplicitLocOpBuilder &b = frame.b;
+  Value rowStart = arith::MulIOp::create(b, vector.row, arith::ConstantIndexOp::create(b, shape.back()));
+  return arith::AddIOp::create(b, rowStart, vector.column);
+}
+
+/// Stores each vector's part of `bytes`, those of neighbours together.
+void Epilogue::storePacked(KernelFrame &frame, ArrayRef<Vector> vectors, Value bytes, Value output) const {
+  ImplicitLocOpBuilder &b = frame.b;
+  int64_t lanes = cast<VectorType>(bytes.getType()).getNumElements() / packedVectors;
+  Type byte = b.getIntegerType(8, /*isSigned=*/false);
+  for (size_t first = 0, last; first < vectors.size(); first = last) {
+    last = first + 1;
+    while (last < vectors.size() && vectors[last].followsLast && !vectors[last].mask)
+      ++last;
+    Value part = bytes;
+    if (last - first != size_t(packedVectors))
+      part = vector::ExtractStridedSliceOp::create(b, bytes, ArrayRef<int64_t>{int64_t(first) * lanes}, ArrayRef<int64_t>{int64_t(last - first) * lanes},
+                                                   ArrayRef<int64_t>{1});
+    if (vectors[first].mask)
+      emitMaskedStore(b, byte, part, output, offsetOf(frame, vectors[first]), vectors[first].mask);
     else
-      emitStore(b, element, valueOf(result), flatOutputs[i], offset);
+      emitStore(b, byte, part, output, offsetOf(frame, vectors[first]));
   }
+}
+
+void Epilogue::emitGroup(KernelFrame &frame, ArrayRef<Vector> vectors) const {
+  ImplicitLocOpBuilder &b = frame.b;
+  bool packs = vectors.size() > 1;
+  auto results = nn::KernelOp(kernel).getBody().front().getTerminator()->getOperands();
+  SmallVector<DenseMap<Value, Value>> values;
+  for (const Vector &vector : vectors) {
+    values.push_back(evaluate(frame, vector, packs));
+    for (auto [i, result] : llvm::enumerate(results)) {
+      Type element = cast<RankedTensorType>(result.getType()).getElementType();
+      Value value = values.back()[result];
+      if (packs && packedResult(result))
+        continue;
+      if (vector.mask)
+        emitMaskedStore(b, element, value, flatOutputs[i], offsetOf(frame, vector), vector.mask);
+      else
+        emitStore(b, element, value, flatOutputs[i], offsetOf(frame, vector));
+    }
+  }
+  for (auto [i, result] : llvm::enumerate(results)) {
+    std::optional<PackedResult> packed = packs ? packedResult(result) : std::nullopt;
+    if (!packed)
+      continue;
+    SmallVector<Value> quotients;
+    for (DenseMap<Value, Value> &each : values)
+      quotients.push_back(each[result]);
+    quotients.resize(packedVectors, quotients.back());
+    storePacked(frame, vectors, emitBytePack(b, quotients, packed->zeroPoint), flatOutputs[i]);
+  }
+}
+
+void Epilogue::emit(KernelFrame &frame, ArrayRef<Vector> vectors) const {
+  for (; !vectors.empty(); vectors = vectors.drop_front(std::min<size_t>(vectors.size(), packedVectors)))
+    emitGroup(frame, vectors.take_front(packedVectors));
 }
 
 } // namespace fettle::codegen

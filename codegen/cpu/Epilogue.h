@@ -3,6 +3,7 @@
 #define FETTLE_CODEGEN_CPU_EPILOGUE_H
 
 #include "codegen/common/Kernel.h"
+#include "ir/target/CpuTarget.h"
 
 namespace fettle::codegen {
 
@@ -16,13 +17,28 @@ public:
   static mlir::FailureOr<Epilogue> match(nn::KernelOp kernel, mlir::Operation *root);
 
   /// Creates the flat views of the buffers; call once, at the start of the function.
-  void prepare(KernelFrame &frame);
+  void prepare(KernelFrame &frame, const CpuTarget &target);
 
-  /// Stores the kernel's results for columns [column, column + lanes) of `row`,
-  /// given the root's `value` there. `mask` (may be null) switches lanes off.
-  void emit(KernelFrame &frame, mlir::Value value, mlir::Value row, mlir::Value column, mlir::Value mask) const;
+  /// The root's `value` for columns [column, column + lanes) of `row`; `mask` (may be null) switches lanes off.
+  struct Vector {
+    mlir::Value value, row, column, mask;
+    bool followsLast = false; ///< the columns are those after the vector's before it, in the same row
+  };
+  /// Stores the kernel's results there. Vectors are of one length; they should come in fours, which may be packed together.
+  void emit(KernelFrame &frame, llvm::ArrayRef<Vector> vectors) const;
 
 private:
+  /// A result of bytes that BytePack makes of an f32, the quotient before rounding.
+  struct PackedResult {
+    nn::QuantizeOp quantize;
+    int64_t zeroPoint;
+  };
+  std::optional<PackedResult> packedResult(mlir::Value yielded) const;
+  /// Values of the body for one vector: all but packed results, which get their quotients.
+  llvm::DenseMap<mlir::Value, mlir::Value> evaluate(KernelFrame &frame, const Vector &vector, bool packs) const;
+  void emitGroup(KernelFrame &frame, llvm::ArrayRef<Vector> vectors) const;
+  mlir::Value offsetOf(KernelFrame &frame, const Vector &vector) const;
+  void storePacked(KernelFrame &frame, llvm::ArrayRef<Vector> vectors, mlir::Value bytes, mlir::Value output) const;
   mlir::Value load(KernelFrame &frame, mlir::BlockArgument argument, mlir::Value row, mlir::Value column, mlir::Value mask, int64_t lanes) const;
 
   nn::KernelOp kernel;
@@ -30,6 +46,7 @@ private:
   llvm::ArrayRef<int64_t> shape;
   llvm::DenseMap<mlir::Value, mlir::Value> flatInputs;
   llvm::SmallVector<mlir::Value> flatOutputs;
+  bool canPack = false;
 };
 
 /// The row-major index into `dims` of the element that broadcasts to `position` (row-major) of `shape`.

@@ -242,10 +242,12 @@ void RegisterTile::emitPatchedRun(ImplicitLocOpBuilder &b, Accumulators &accumul
 
 void RegisterTile::emitFinish(KernelFrame &frame, const Epilogue &epilogue, const Accumulators &accumulators, Value firstRow, Value firstColumn,
                               Value mask) const {
+  SmallVector<Epilogue::Vector> vectors;
   for (int64_t i = 0; i < shape.rows; ++i)
     for (int64_t j = 0; j < shape.vectors; ++j)
-      epilogue.emit(frame, accumulators[i * shape.vectors + j], add(frame.b, firstRow, i), add(frame.b, firstColumn, j * lanes),
-                    j == shape.vectors - 1 ? mask : Value());
+      vectors.push_back({accumulators[i * shape.vectors + j], add(frame.b, firstRow, i), add(frame.b, firstColumn, j * lanes),
+                         j == shape.vectors - 1 ? mask : Value(), /*followsLast=*/j > 0});
+  epilogue.emit(frame, vectors);
 }
 
 } // namespace fettle::codegen

@@ -96,9 +96,9 @@ const Case cases[] = {{"ui8"}, {"ui8", 7}, {"i8"}, {"i8", -5, true}, {"ui8", 255
 } // namespace
 
 /// One of the cases, another each time.
-static void expectExactInSomeCase(llvm::function_ref<std::string(const Case &)> text) {
+static void expectExactInSomeCase(llvm::function_ref<std::string(const Case &)> text, KernelBuilder builder = codegen::buildContraction) {
   static unsigned next = 0;
-  expectExact(text(cases[next++ % std::size(cases)]));
+  expectExact(text(cases[next++ % std::size(cases)]), builder);
 }
 
 TEST(IntegerContraction, ProductsOfEveryAspect) {
@@ -151,6 +151,25 @@ TEST(IntegerContraction, ResidualsAreAddedInSingleSteps) {
   })");
 }
 
+TEST(IntegerContraction, RoundsOnTheWay) {
+  // As a file's own pairs stand: the convolution is rounded, then the sum with the residual.
+  expectExact(R"(func.func @f(%x: tensor<30x24xui8>, %w: tensor<24x80xi8> {test.weight}, %m: tensor<80xf32> {test.weight},
+                              %y: tensor<30x80xui8>) -> tensor<30x80xui8> {
+    %ys = nn.constant dense<0.013> : tensor<f32>
+    %yz = nn.constant dense<7> : tensor<ui8>
+    %one = nn.constant dense<1.0> : tensor<f32>
+    %0 = nn.matmul %x, %w {zero_point = 9 : i64} : (tensor<30x24xui8>, tensor<24x80xi8>) -> tensor<30x80xi32>
+    %1 = nn.cast %0 : (tensor<30x80xi32>) -> tensor<30x80xf32>
+    %2 = nn.binary mul %1, %m : (tensor<30x80xf32>, tensor<80xf32>) -> tensor<30x80xf32>
+    %3 = nn.quantize %2, %one, %yz : (tensor<30x80xf32>, tensor<f32>, tensor<ui8>) -> tensor<30x80xui8>
+    %4 = nn.dequantize %3, %ys, %yz : (tensor<30x80xui8>, tensor<f32>, tensor<ui8>) -> tensor<30x80xf32>
+    %5 = nn.dequantize %y, %ys, %yz : (tensor<30x80xui8>, tensor<f32>, tensor<ui8>) -> tensor<30x80xf32>
+    %6 = nn.binary add %4, %5 : (tensor<30x80xf32>, tensor<30x80xf32>) -> tensor<30x80xf32>
+    %7 = nn.quantize %6, %one, %yz : (tensor<30x80xf32>, tensor<f32>, tensor<ui8>) -> tensor<30x80xui8>
+    return %7 : tensor<30x80xui8>
+  })");
+}
+
 TEST(IntegerContraction, WeightsOfNineBits) {
   for (bool isUnsigned : {true, false}) {
     Case wide{isUnsigned ? "ui8" : "i8", isUnsigned ? 200 : -7, true, true, "i16"};
@@ -162,16 +181,48 @@ TEST(IntegerContraction, WeightsOfNineBits) {
   }
 }
 
-TEST(IntegerContraction, RandomConvolutions) {
+TEST(IntegerDepthwise, Convolutions) {
+  Convolution shapes[] = {
+      {1, 14, 14, 64, 64, 3, 3, 1, 1, 1, 1, 64},   // whole registers of channels
+      {1, 9, 9, 144, 144, 3, 3, 1, 1, 1, 1, 144},  // and a rest in four slots
+      {1, 9, 10, 96, 96, 3, 3, 2, 1, 1, 1, 96},    // two slots, stride 2
+      {2, 10, 10, 24, 24, 5, 5, 1, 2, 2, 1, 24},   // two quads of rows; blocks that overlap
+      {1, 7, 7, 160, 160, 5, 5, 2, 2, 2, 1, 160},
+      {1, 12, 12, 16, 16, 3, 3, 1, 2, 2, 2, 16},   // dilated
+      {1, 5, 5, 33, 33, 3, 3, 2, 0, 1, 1, 33},     // asymmetric padding
+      {1, 12, 5, 64, 64, 10, 4, 2, 4, 5, 1, 64},
+      {1, 1, 1, 8, 8, 3, 3, 1, 1, 1, 1, 8},        // fewer channels than lanes, fewer pixels than slots
+      {1, 3, 30, 4, 4, 1, 3, 1, 0, 0, 1, 4},
+      {1, 2, 2, 40, 40, 2, 2, 3, 1, 4, 1, 40},     // windows wholly outside the input
+  };
+  for (const Convolution &shape : shapes)
+    expectExactInSomeCase([&](const Case &options) { return shape.text(options); }, codegen::buildDepthwise);
+}
+
+TEST(IntegerDepthwise, WeightsOfNineBits) {
+  for (bool isUnsigned : {true, false}) {
+    Case wide{isUnsigned ? "ui8" : "i8", isUnsigned ? 200 : -7, true, true, "i16"};
+    expectExact(Convolution{1, 9, 9, 96, 96, 3, 3, 2, 0, 1, 1, 96}.text(wide), codegen::buildDepthwise, -256, 255);
+  }
+}
+
+TEST(IntegerDepthwise, RefusesFewerChannelsThanLanes) {
+  KernelRun run(Convolution{1, 5, 5, 3, 3, 3, 3, 1, 1, 1, 1, 3}.text(cases[1]), codegen::buildDepthwise);
+  EXPECT_FALSE(run.built());
+}
+
+static void checkRandomConvolutions(bool isDepthwise) {
   std::mt19937 generator(5);
   auto oneOf = [&](int64_t low, int64_t high) { return low + int64_t(generator() % (high - low + 1)); };
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 40; ++round) {
     Convolution shape{oneOf(1, 2), oneOf(1, 17), oneOf(1, 40), oneOf(1, 20), oneOf(1, 40), oneOf(1, 5), oneOf(1, 5)};
     shape.stride = oneOf(1, 3);
     shape.dilation = oneOf(1, 2);
     shape.padLow = oneOf(0, 4);
     shape.padHigh = oneOf(0, 4);
-    if (int64_t groups = oneOf(1, 3); groups > 1) {
+    if (isDepthwise) {
+      shape.c = shape.o = shape.groups = oneOf(16, 150);
+    } else if (int64_t groups = oneOf(1, 3); groups > 1) {
       shape.groups = groups;
       shape.c *= groups;
       shape.o *= groups;
@@ -190,6 +241,10 @@ TEST(IntegerContraction, RandomConvolutions) {
     if (!runsHere(exact.target))
       continue;
     SCOPED_TRACE(exact.target.str());
-    expectMatchesReference(shape.text(options), codegen::buildContraction, exact);
+    expectMatchesReference(shape.text(options), isDepthwise ? codegen::buildDepthwise : codegen::buildContraction, exact);
   }
 }
+
+TEST(IntegerContraction, RandomConvolutions) { checkRandomConvolutions(/*isDepthwise=*/false); }
+
+TEST(IntegerDepthwise, RandomConvolutions) { checkRandomConvolutions(/*isDepthwise=*/true); }
