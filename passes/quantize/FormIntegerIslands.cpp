@@ -5,7 +5,7 @@
 // between. Computed so, it is slower than the float network.
 //
 // How. sum (x - zx) sx (w - zw) sw = sx sw sum (x - zx) (w - zw): the scales leave
-// the sum, which is then one of integers, exact in 32 bits. Four sets of rewrites
+// the sum, which is then one of integers, exact in 32 bits. Sets of rewrites
 // (IntegerPatterns.h) are applied until none fits; each shortens the way between
 // two products or turns one op into its integer form, so they end.
 //
@@ -29,6 +29,7 @@ struct FormIntegerIslands : impl::FormIntegerIslandsPassBase<FormIntegerIslands>
     // Signs first: later every dequantize may have moved away from its quantize.
     populateActivationSign(pairs, /*isUnsigned=*/true);
     populateNarrowProducts(pairs);
+    populateProductBias(pairs);
     if (failed(applyPatternsGreedily(getOperation(), std::move(pairs))))
       return signalPassFailure();
     populateIntegerProducts(products);

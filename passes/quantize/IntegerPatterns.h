@@ -9,6 +9,8 @@ namespace fettle {
 /// Activations i8 with zero point z become ui8 with zero point z + 128, or the other way, where nothing but dequantization
 /// reads them.
 void populateActivationSign(mlir::RewritePatternSet &patterns, bool isUnsigned);
+/// What is added to a matrix product of dequantized operands, one value per column, becomes its bias.
+void populateProductBias(mlir::RewritePatternSet &patterns);
 /// Products of dequantized operands become products of integers with a factor behind them.
 void populateIntegerProducts(mlir::RewritePatternSet &patterns);
 /// Products of integers that were widened to 32 bits (ConvInteger, MatMulInteger) become products of 8 bits.

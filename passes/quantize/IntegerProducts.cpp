@@ -64,7 +64,9 @@ static std::optional<HostTensor> quantizeBias(Value bias, Value inputScale, Valu
   auto at = [](const HostTensor &tensor, int64_t i) { return tensor.doubleAt(tensor.numElements() == 1 ? 0 : i); };
   HostTensor result(RankedTensorType::get({channels}, IntegerType::get(bias.getContext(), 32)));
   for (int64_t i = 0; i < channels; ++i) {
-    double steps = std::nearbyint(at(*values, i) * (step ? at(*step, i) : 1.0) / (sx->doubleAt(0) * at(*sw, i)));
+    double own = sx->doubleAt(0) * at(*sw, i), given = step ? at(*step, i) : 1.0;
+    // Integers in the product's own steps, as ONNX has them (in f32), are taken as they are.
+    double steps = step && float(own) == float(given) ? at(*values, i) : std::nearbyint(at(*values, i) * given / own);
     if (!(std::fabs(steps) <= double(headroom)))
       return std::nullopt;
     result.setInteger(i, int64_t(steps));

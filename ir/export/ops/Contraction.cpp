@@ -62,7 +62,8 @@ static void writeMatMul(NodeWriter &writer, nn::MatMulOp op) {
                 : writer.apply("MatMul",
                                {operand(op.getLhs(), op.getTransposeLhs()), operand(op.getRhs(), op.getTransposeRhs())},
                                writer.resultType().getShape());
-  writer.setResult(op.getBias() ? writer.add(product, writer.term(op.getBias())) : product);
+  Term bias = isInteger ? writer.term(op.getBias()) : biasOfProduct(writer, op.getBias(), op.getLhs(), op.getRhs());
+  writer.setResult(bias ? writer.add(product, bias) : product);
 }
 
 //===--- Convolutions -----------------------------------------------------===//

@@ -97,7 +97,7 @@ static const char *linear = R"(func.func @f(%x: tensor<2x3x4xui8>) -> tensor<2x3
 TEST(QuantizedExport, WeightsAreTurnedBelowTheirScales) {
   RoundTrip trip = expectRoundTrip(linear, 17);
   EXPECT_EQ(trip.operators,
-            std::vector<std::string>({"DequantizeLinear", "DequantizeLinear", "MatMul", "Add", "QuantizeLinear"}));
+            std::vector<std::string>({"DequantizeLinear", "DequantizeLinear", "MatMul", "DequantizeLinear", "Add", "QuantizeLinear"}));
   EXPECT_EQ(trip.model->graph.nodes[1].find("axis")->i, 1);
 }
 

@@ -139,3 +139,45 @@ func.func @float(%x: tensor<2x2xui8>, %w: tensor<2x2xi8>) -> tensor<2x2xf32> {
   %2 = nn.matmul %0, %1 : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
   return %2 : tensor<2x2xf32>
 }
+
+// What is added behind a product is its bias: 3 = 3 steps of 1; one in the product's own steps stays as it is.
+// CHECK-LABEL: func.func @bias_behind
+// CHECK-DAG: %[[B:.*]] = nn.constant dense<[3, -5]> : tensor<2xi32>
+// CHECK-DAG: %[[C:.*]] = nn.constant dense<[2000000001, 7]> : tensor<2xi32>
+// CHECK: nn.matmul %arg0, %{{.*}}, %[[B]]
+// CHECK-NOT: nn.binary add
+// CHECK: nn.matmul %arg0, %{{.*}}, %[[C]]
+// CHECK-NOT: nn.binary add
+// CHECK: return
+func.func @bias_behind(%x: tensor<1x3x2xui8>) -> (tensor<1x3x2xf32>, tensor<1x3x2xf32>) {
+  %sx = nn.constant dense<0.5> : tensor<f32>
+  %w = nn.constant dense<[[1, -2], [3, 4]]> : tensor<2x2xi8>
+  %sw = nn.constant dense<2.0> : tensor<f32>
+  %b = nn.constant dense<[[[3.0, -5.0]]]> : tensor<1x1x2xf32>
+  %c = nn.constant dense<[2000000001, 7]> : tensor<2xi32>
+  %sc = nn.constant dense<1.0> : tensor<f32>
+  %0 = nn.dequantize %x, %sx : (tensor<1x3x2xui8>, tensor<f32>) -> tensor<1x3x2xf32>
+  %1 = nn.dequantize %w, %sw : (tensor<2x2xi8>, tensor<f32>) -> tensor<2x2xf32>
+  %2 = nn.matmul %0, %1 : (tensor<1x3x2xf32>, tensor<2x2xf32>) -> tensor<1x3x2xf32>
+  %3 = nn.binary add %2, %b : (tensor<1x3x2xf32>, tensor<1x1x2xf32>) -> tensor<1x3x2xf32>
+  %4 = nn.matmul %0, %1 : (tensor<1x3x2xf32>, tensor<2x2xf32>) -> tensor<1x3x2xf32>
+  %5 = nn.dequantize %c, %sc : (tensor<2xi32>, tensor<f32>) -> tensor<2xf32>
+  %6 = nn.binary add %5, %4 : (tensor<2xf32>, tensor<1x3x2xf32>) -> tensor<1x3x2xf32>
+  return %3, %6 : tensor<1x3x2xf32>, tensor<1x3x2xf32>
+}
+
+// What is computed, or does not vary by column, stays a sum.
+// CHECK-LABEL: func.func @sums
+// CHECK-COUNT-2: nn.binary add
+func.func @sums(%x: tensor<2x2xui8>, %y: tensor<2xf32>) -> (tensor<2x2xf32>, tensor<2x2xf32>) {
+  %sx = nn.constant dense<0.5> : tensor<f32>
+  %w = nn.constant dense<[[1, -2], [3, 4]]> : tensor<2x2xi8>
+  %b = nn.constant dense<[[3.0], [4.0]]> : tensor<2x1xf32>
+  %0 = nn.dequantize %x, %sx : (tensor<2x2xui8>, tensor<f32>) -> tensor<2x2xf32>
+  %1 = nn.dequantize %w, %sx : (tensor<2x2xi8>, tensor<f32>) -> tensor<2x2xf32>
+  %2 = nn.matmul %0, %1 : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
+  %3 = nn.binary add %2, %y : (tensor<2x2xf32>, tensor<2xf32>) -> tensor<2x2xf32>
+  %4 = nn.matmul %0, %1 : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
+  %5 = nn.binary add %4, %b : (tensor<2x2xf32>, tensor<2x1xf32>) -> tensor<2x2xf32>
+  return %3, %5 : tensor<2x2xf32>, tensor<2x2xf32>
+}
