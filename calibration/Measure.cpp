@@ -4,6 +4,7 @@
 #include "calibration/Observers.h"
 #include "calibration/RowObserver.h"
 #include "passes/quantize/ActivationGrids.h"
+#include "passes/quantize/ChannelClasses.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
@@ -12,77 +13,103 @@ namespace fettle::calibration {
 
 namespace {
 
+/// One look at some values of a function, in any number of runs over all samples.
 class Measurement {
 public:
-  Measurement(Executor &executor, func::FuncOp function, const MeasureOptions &options)
-      : executor(executor), options(options), names(function), plan(function) {}
-
-  llvm::Error prepare(func::FuncOp function) {
-    auto prepared = executor.prepare(function, plan.values());
-    if (!prepared)
-      return prepared.takeError();
-    program = std::move(*prepared);
+  Measurement(Executor &executor, func::FuncOp function, const MeasureOptions &options, int64_t runs, Profile &profile)
+      : executor(executor), function(function), options(options), runs(runs), names(function), plan(function),
+        profile(profile) {
     profile.samples = executor.numSamples();
-    return llvm::Error::success();
   }
+
+  llvm::Error observeChannels();
+  /// In this order.
+  llvm::Error prepareValues() { return prepare(plan.values()); }
   llvm::Error observeRanges();
   llvm::Error observeHistograms();
   llvm::Error observeRows();
-  Profile take() { return std::move(profile); }
 
 private:
-  using See = llvm::function_ref<llvm::Error(int64_t sample, size_t index, ArrayRef<float> elements)>;
+  using See = llvm::function_ref<void(int64_t sample, size_t index, ArrayRef<float> elements)>;
+  llvm::Error prepare(ArrayRef<Value> taps);
   llvm::Error runAll(See see);
   std::string nameOf(Value value) const { return names.nameOf(value).str(); }
 
   Executor &executor;
+  func::FuncOp function;
   const MeasureOptions &options;
+  int64_t done = 0, runs;
   ValueNames names;
   QuantizationPlan plan;
+  SmallVector<Value> values; ///< that are seen
   std::unique_ptr<TappedProgram> program;
-  int64_t done = 0;
-  std::vector<RangeObserver> ranges; ///< of the plan's values
-  Profile profile;
+  std::vector<RangeObserver> ranges; ///< of `values`
+  Profile &profile;
 };
 
 } // namespace
+
+llvm::Error Measurement::prepare(ArrayRef<Value> taps) {
+  auto prepared = executor.prepare(function, taps);
+  if (!prepared)
+    return prepared.takeError();
+  program = std::move(*prepared);
+  values.assign(taps.begin(), taps.end());
+  ranges.resize(values.size());
+  return llvm::Error::success();
+}
 
 llvm::Error Measurement::runAll(See see) {
   for (int64_t sample = 0; sample < executor.numSamples(); ++sample) {
     auto seen = program->run(sample);
     if (!seen)
       return seen.takeError();
-    for (auto [index, tensor] : llvm::enumerate(*seen)) {
-      ArrayRef<float> elements(reinterpret_cast<const float *>(tensor.bytes().data()), tensor.numElements());
-      if (llvm::Error error = see(sample, index, elements))
-        return error;
-    }
+    for (auto [index, tensor] : llvm::enumerate(*seen))
+      see(sample, index, {reinterpret_cast<const float *>(tensor.bytes().data()), size_t(tensor.numElements())});
+    for (auto [value, range] : llvm::zip_equal(values, ranges))
+      if (!range.allFinite())
+        return llvm::createStringError("'" + nameOf(value) + "' is NaN or infinite on sample " + llvm::Twine(sample));
     if (options.progress)
-      options.progress(++done, (options.rows ? 3 : 2) * executor.numSamples());
+      options.progress(++done, runs * executor.numSamples());
   }
   return llvm::Error::success();
 }
 
-llvm::Error Measurement::observeRanges() {
-  ranges.resize(plan.values().size());
-  return runAll([&](int64_t sample, size_t index, ArrayRef<float> elements) -> llvm::Error {
+llvm::Error Measurement::observeChannels() {
+  SmallVector<Value> taps;
+  std::vector<ChannelObserver> observers;
+  for (const ChannelClass &channels : findChannelClasses(plan))
+    for (auto [value, axis] : channels.values)
+      if (llvm::is_contained(plan.values(), value)) {
+        int64_t inner = 1;
+        for (int64_t extent : cast<RankedTensorType>(value.getType()).getShape().drop_front(axis + 1))
+          inner *= extent;
+        taps.push_back(value);
+        observers.emplace_back(channels.channels, inner);
+      }
+  if (taps.empty())
+    return llvm::Error::success();
+  if (llvm::Error error = prepare(taps))
+    return error;
+  llvm::Error error = runAll([&](int64_t, size_t index, ArrayRef<float> elements) {
     ranges[index].see(elements);
-    if (ranges[index].allFinite())
-      return llvm::Error::success();
-    return llvm::createStringError("'" + nameOf(plan.values()[index]) + "' is NaN or infinite on sample " +
-                                   llvm::Twine(sample));
+    observers[index].see(elements);
   });
+  for (auto [value, observer] : llvm::zip_equal(values, observers))
+    profile.channels[nameOf(value)] = observer.take();
+  return error;
+}
+
+llvm::Error Measurement::observeRanges() {
+  return runAll([&](int64_t, size_t index, ArrayRef<float> elements) { ranges[index].see(elements); });
 }
 
 llvm::Error Measurement::observeHistograms() {
   std::vector<HistogramObserver> histograms;
   for (RangeObserver &range : ranges)
-    histograms.emplace_back(range.isEmpty() ? 0.0f : range.min(), range.isEmpty() ? 0.0f : range.max(), options.bins);
-  llvm::Error error = runAll([&](int64_t, size_t index, ArrayRef<float> elements) -> llvm::Error {
-    histograms[index].see(elements);
-    return llvm::Error::success();
-  });
-  for (auto [value, histogram] : llvm::zip_equal(plan.values(), histograms))
+    histograms.emplace_back(range.min(), range.max(), options.bins);
+  llvm::Error error = runAll([&](int64_t, size_t index, ArrayRef<float> elements) { histograms[index].see(elements); });
+  for (auto [value, histogram] : llvm::zip_equal(values, histograms))
     profile.tensors[nameOf(value)] = histogram.take();
   return error;
 }
@@ -92,41 +119,38 @@ llvm::Error Measurement::observeRows() {
   if (!grids)
     return grids.takeError();
   // Contractions that see one tensor through the same window share what is observed.
-  std::vector<std::vector<std::pair<std::string, RowObserver>>> observers(plan.values().size());
+  std::vector<std::vector<std::pair<std::string, RowObserver>>> observers(values.size());
   int64_t samples = executor.numSamples(), perSample = std::max<int64_t>(1, (options.rows + samples - 1) / samples);
   for (Operation *op : plan.contractions()) {
     Value input = op->getOperand(0);
     auto rows = ContractionRows::get(op);
     if (!rows)
       continue;
-    size_t index = llvm::find(plan.values(), input) - plan.values().begin();
+    size_t index = llvm::find(values, input) - values.begin();
     std::string key = rowsKey(input, *rows, names);
     if (llvm::none_of(observers[index], [&](const auto &observer) { return observer.first == key; }))
       observers[index].emplace_back(key, RowObserver(*rows, grids->lookup(input), perSample));
   }
-  llvm::Error error = runAll([&](int64_t sample, size_t index, ArrayRef<float> elements) -> llvm::Error {
-    for (auto &[name, observer] : observers[index])
+  llvm::Error error = runAll([&](int64_t sample, size_t index, ArrayRef<float> elements) {
+    for (auto &[key, observer] : observers[index])
       observer.see(sample, elements);
-    return llvm::Error::success();
   });
   for (auto &list : observers)
-    for (auto &[name, observer] : list)
-      profile.rows[name] = observer.take();
+    for (auto &[key, observer] : list)
+      profile.rows[key] = observer.take();
   return error;
 }
 
-llvm::Expected<Profile> measure(Executor &executor, func::FuncOp function, const MeasureOptions &options) {
-  Measurement measurement(executor, function, options);
-  if (llvm::Error error = measurement.prepare(function))
-    return std::move(error);
-  if (llvm::Error error = measurement.observeRanges())
-    return std::move(error);
-  if (llvm::Error error = measurement.observeHistograms())
-    return std::move(error);
-  if (options.rows)
-    if (llvm::Error error = measurement.observeRows())
-      return std::move(error);
-  return measurement.take();
+llvm::Error measureChannels(Executor &executor, func::FuncOp function, const MeasureOptions &options, Profile &profile) {
+  return Measurement(executor, function, options, 1, profile).observeChannels();
+}
+
+llvm::Error measure(Executor &executor, func::FuncOp function, const MeasureOptions &options, Profile &profile) {
+  Measurement measurement(executor, function, options, options.rows ? 3 : 2, profile);
+  for (auto step : {&Measurement::prepareValues, &Measurement::observeRanges, &Measurement::observeHistograms})
+    if (llvm::Error error = (measurement.*step)())
+      return error;
+  return options.rows ? measurement.observeRows() : llvm::Error::success();
 }
 
 } // namespace fettle::calibration

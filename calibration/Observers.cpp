@@ -18,6 +18,32 @@ void RangeObserver::see(llvm::ArrayRef<float> values) {
   finite &= probe == 0.0f;
 }
 
+ChannelObserver::ChannelObserver(int64_t channels, int64_t inner)
+    : inner(inner), reach(channels, 0), squares(channels, 0) {}
+
+void ChannelObserver::see(llvm::ArrayRef<float> values) {
+  const size_t channels = reach.size();
+  for (size_t at = 0, channel = 0; at < values.size(); at += inner, channel = (channel + 1) % channels) {
+    float greatest = reach[channel];
+    double sum = 0;
+    for (float value : values.slice(at, inner)) {
+      greatest = std::max(greatest, std::abs(value));
+      sum += double(value) * value;
+    }
+    reach[channel] = greatest;
+    squares[channel] += sum;
+  }
+  seen += values.size() / channels;
+}
+
+ChannelStatistics ChannelObserver::take() {
+  ChannelStatistics statistics;
+  statistics.reach = std::move(reach);
+  for (double sum : squares)
+    statistics.meanSquare.push_back(static_cast<float>(sum / double(std::max<int64_t>(1, seen))));
+  return statistics;
+}
+
 HistogramObserver::HistogramObserver(float min, float max, unsigned bins) : low(min), high(max), counts(bins, 0) {
   // In double: the width of a range of floats may overflow a float.
   double perUnit = bins / (double(max) - double(min));

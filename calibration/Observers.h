@@ -29,6 +29,21 @@ private:
   bool finite = true;
 };
 
+/// Each channel by itself.
+class ChannelObserver {
+public:
+  /// Of tensors [outer, channels, inner].
+  ChannelObserver(int64_t channels, int64_t inner);
+  void see(llvm::ArrayRef<float> values);
+
+  ChannelStatistics take();
+
+private:
+  int64_t inner, seen = 0; ///< elements of a channel
+  std::vector<float> reach;
+  std::vector<double> squares;
+};
+
 /// A histogram over a range that is known before: values outside count as its ends.
 class HistogramObserver {
 public:

@@ -68,10 +68,14 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
     function.addPass(createCSEPass());
     function.addPass(createVerifyFusePass());
     return;
+  case Phase::Equalize:
+    if (options.quantization.profile && options.quantization.options.equalize)
+      function.addPass(createEqualizeChannelsPass(*options.quantization.profile));
+    return;
   case Phase::Quantize:
     if (const Profile *profile = options.quantization.profile) {
-      function.addPass(createQuantizeActivationsPass(*profile, options.quantization.activations));
-      function.addPass(createQuantizeWeightsPass(*profile, options.quantization.weights));
+      function.addPass(createQuantizeActivationsPass(*profile, options.quantization.options.activations));
+      function.addPass(createQuantizeWeightsPass(*profile, options.quantization.options.weights));
       if (!options.keepsPairs)
         function.addPass(createFormIntegerIslandsPass());
       function.addPass(createFoldConstantsPass(folding));

@@ -24,11 +24,16 @@ llvm::ArrayRef<PhaseInfo> phases();
 /// The phase called `name`, if there is one.
 std::optional<Phase> findPhase(llvm::StringRef name);
 
-/// What a recipe asks of the quantize phase.
-struct Quantization {
-  const Profile *profile = nullptr; ///< of the module that the fuse phase leaves; null: nothing is quantized
+struct QuantizationOptions {
+  bool equalize = true; ///< whether channels are scaled to use their grids alike
   GridOptions activations;
   WeightOptions weights;
+};
+
+/// What the equalize and quantize phases work by.
+struct Quantization {
+  const Profile *profile = nullptr; ///< null: nothing is quantized
+  QuantizationOptions options;
 };
 
 /// What the phases ask of recipe and target.

@@ -14,6 +14,8 @@ static constexpr int64_t schemaVersion = 1;
 
 int64_t TensorStatistics::count() const { return std::accumulate(histogram.begin(), histogram.end(), int64_t(0)); }
 
+static llvm::Error refuse(const llvm::Twine &what) { return llvm::createStringError(what); }
+
 /// Little-endian floats in base64: numbers by the million.
 static std::string encode(const std::vector<float> &numbers) {
   std::string bytes(numbers.size() * 4, '\0');
@@ -46,6 +48,13 @@ std::string Profile::toJson() const {
   json.object([&] {
     json.attribute("schema_version", schemaVersion);
     json.attribute("samples", samples);
+    json.attributeObject("channels", [&] {
+      for (const auto &[name, entry] : channels)
+        json.attributeObject(name, [&, &entry = entry] {
+          json.attribute("reach", encode(entry.reach));
+          json.attribute("mean_square", encode(entry.meanSquare));
+        });
+    });
     json.attributeObject("tensors", [&] {
       for (const auto &[name, tensor] : tensors)
         json.attributeObject(name, [&, &tensor = tensor] {
@@ -77,7 +86,22 @@ std::string Profile::toJson() const {
   return text + "\n";
 }
 
-static llvm::Error refuse(const llvm::Twine &what) { return llvm::createStringError(what); }
+static llvm::Expected<ChannelStatistics> readChannels(const llvm::Twine &where, const llvm::json::Object *entry) {
+  if (!entry)
+    return refuse(where + " is no object");
+  // Four thirds of a character for each byte: how many there are follows from the text.
+  int64_t count = llvm::StringRef(entry->getString("reach").value_or("")).rtrim('=').size() * 3 / 16;
+  auto reach = decode(where, *entry, "reach", count);
+  if (!reach)
+    return reach.takeError();
+  auto meanSquare = decode(where, *entry, "mean_square", count);
+  if (!meanSquare)
+    return meanSquare.takeError();
+  if (llvm::any_of(*reach, [](float value) { return value < 0; }) ||
+      llvm::any_of(*meanSquare, [](float value) { return value < 0; }))
+    return refuse(where + ": a magnitude is negative");
+  return ChannelStatistics{std::move(*reach), std::move(*meanSquare)};
+}
 
 static llvm::Expected<TensorStatistics> readTensor(const llvm::Twine &where, const llvm::json::Object *entry) {
   if (!entry)
@@ -140,10 +164,17 @@ llvm::Expected<Profile> Profile::fromJson(llvm::StringRef text) {
                   llvm::Twine(schemaVersion));
   Profile profile;
   std::optional<int64_t> samples = object->getInteger("samples");
-  const llvm::json::Object *tensors = object->getObject("tensors"), *rows = object->getObject("rows");
-  if (!samples || *samples < 1 || !tensors || !rows)
-    return refuse("is no profile: samples, tensors or rows are missing");
+  const llvm::json::Object *tensors = object->getObject("tensors"), *rows = object->getObject("rows"),
+                           *channels = object->getObject("channels");
+  if (!samples || *samples < 1 || !channels || !tensors || !rows)
+    return refuse("is no profile: samples, channels, tensors or rows are missing");
   profile.samples = *samples;
+  for (const auto &[name, value] : *channels) {
+    auto entry = readChannels("channels of '" + llvm::StringRef(name) + "'", value.getAsObject());
+    if (!entry)
+      return entry.takeError();
+    profile.channels[name.str()] = std::move(*entry);
+  }
   for (const auto &[name, value] : *tensors) {
     auto tensor = readTensor("tensor '" + llvm::StringRef(name) + "'", value.getAsObject());
     if (!tensor)

@@ -23,6 +23,12 @@ struct TensorStatistics {
   double binCenter(size_t i) const { return min + (double(i) + 0.5) * binWidth(); }
 };
 
+/// The channels of a tensor that a contraction reads.
+struct ChannelStatistics {
+  std::vector<float> reach;      ///< greatest magnitude of each channel
+  std::vector<float> meanSquare; ///< of each channel
+};
+
 /// What the rows of a contraction's inputs look like (ContractionRows.h), once they are rounded to a grid.
 /// Rows of each group have `width` columns.
 struct RowStatistics {
@@ -39,7 +45,9 @@ struct RowStatistics {
 /// Measured once, reused in any later compilation of the same model.
 struct Profile {
   int64_t samples = 0;
-  std::map<std::string, TensorStatistics> tensors; ///< by value name (ValueNames.h)
+  /// By value name (ValueNames.h), before channels are equalized; all else is measured after.
+  std::map<std::string, ChannelStatistics> channels;
+  std::map<std::string, TensorStatistics> tensors; ///< by value name
   std::map<std::string, RowStatistics> rows;       ///< by the name of the tensor and the window on it
 
   /// Equal profiles give equal text.

@@ -15,7 +15,8 @@ namespace fettle {
 #define GEN_PASS_REGISTRATION
 #include "passes/quantize/Passes.h.inc"
 
-/// `profile` must outlive the pass.
+/// `profile` must outlive the passes.
+std::unique_ptr<mlir::Pass> createEqualizeChannelsPass(const Profile &profile);
 std::unique_ptr<mlir::Pass> createQuantizeActivationsPass(const Profile &profile, const GridOptions &options);
 std::unique_ptr<mlir::Pass> createQuantizeWeightsPass(const Profile &profile, const WeightOptions &options);
 

@@ -4,6 +4,27 @@
 
 include "mlir/Pass/PassBase.td"
 
+def EqualizeChannelsPass : Pass<"equalize-channels", "::mlir::func::FuncOp"> {
+  let summary = "scales channels so that a grid for the whole tensor serves all of them";
+  let description = [{
+    Channels of what contractions read are divided by factors that the contractions, layer norms and constants before take
+    up, and multiplied by the contractions behind. The function computes the same, up to rounding of floats.
+
+    ```mlir
+    // before: channel 1 reaches ten times as far as channel 0
+    %0 = nn.conv %x, %w0, %b0 {...} : (...) -> tensor<1x2x4x4xf32>
+    %1 = nn.unary relu %0 : (tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+    %2 = nn.conv %1, %w1 {...} : (...) -> tensor<1x8x4x4xf32>
+    // after: channel 1 is divided by 10 in %w0 and %b0, multiplied by 10 in %w1
+    %0 = nn.conv %x, %w0s, %b0s {...} : (...) -> tensor<1x2x4x4xf32>
+    %1 = nn.unary relu %0 : (tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+    %2 = nn.conv %1, %w1s {...} : (...) -> tensor<1x8x4x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+  let options = [Option<"profileFile", "profile", "std::string", "", "a profile, as fettle calibrate writes it">];
+}
+
 def QuantizeActivationsPass : Pass<"quantize-activations", "::mlir::func::FuncOp"> {
   let summary = "rounds what contractions read to 8-bit grids chosen from a profile";
   let description = [{

@@ -10,7 +10,7 @@ import tensors
 
 FOLDER = os.path.join(command.ROOT, "test_models")
 # model -> least agreement with the float model (per cent), least signal to noise of the outputs (dB)
-NETWORKS = {"digits_cnn": (99.5, 39), "digits_vit": (99.5, 36.5), "digits_decoder": (98.5, 29)}
+NETWORKS = {"digits_cnn": (99.5, 38.5), "digits_vit": (99.5, 36.5), "digits_decoder": (98.5, 29)}
 REJECTED, USAGE, FILE = 1, 2, 4
 
 problems = []
@@ -96,7 +96,7 @@ def check_bad_samples(entry, scratch):
             check(not os.path.exists(out), f"{verb[0]} with {path} leaves something behind")
     profile = os.path.join(scratch, "other.json")
     with open(profile, "w") as file:
-        json.dump({"schema_version": 1, "samples": 1, "tensors": {}, "rows": {}}, file)
+        json.dump({"schema_version": 1, "samples": 1, "channels": {}, "tensors": {}, "rows": {}}, file)
     done = command.fettle("compile", model, "--dim", "batch=1", "--recipe", "int8", "--profile", profile, "-o", out)
     check(done.returncode == REJECTED and "another model" in done.stderr, f"foreign profile: {done.returncode}\n{done.stderr}")
     done = command.fettle("compile", model, "--dim", "batch=1", "--recipe", "int8", "-o", out)

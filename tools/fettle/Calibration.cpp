@@ -45,11 +45,15 @@ llvm::Expected<std::unique_ptr<Calibration>> Calibration::open(func::FuncOp func
   return calibration;
 }
 
-llvm::Expected<Profile> Calibration::measure(func::FuncOp function, const calibration::MeasureOptions &options) {
-  auto profile = calibration::measure(*executor, function, options);
-  if (!profile)
-    return withExitCode(profile.takeError(), ExitCode::Rejected);
-  return profile;
+llvm::Error Calibration::measureFor(Phase phase, func::FuncOp function, const QuantizationOptions &recipe,
+                                    std::function<void(int64_t done, int64_t total)> progress, Profile &profile) {
+  calibration::MeasureOptions options;
+  options.progress = std::move(progress);
+  options.grids = recipe.activations;
+  if (recipe.weights.rounding == Rounding::Nearest)
+    options.rows = 0;
+  auto measure = phase == Phase::Equalize ? calibration::measureChannels : calibration::measure;
+  return withExitCode(measure(*executor, function, options, profile), ExitCode::Rejected);
 }
 
 llvm::Expected<Profile> readProfile(llvm::StringRef path) {

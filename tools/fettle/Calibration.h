@@ -5,6 +5,7 @@
 #include "calibration/CompiledExecutor.h"
 #include "calibration/Measure.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/Pipelines.h"
 #include "tools/fettle/OutputFile.h"
 
 namespace fettle::cli {
@@ -17,8 +18,9 @@ public:
   static llvm::Expected<std::unique_ptr<Calibration>> open(mlir::func::FuncOp function, llvm::StringRef path,
                                                            unsigned jobs);
 
-  /// What the quantize phase wants to know about `function`, as the fuse phase left it.
-  llvm::Expected<Profile> measure(mlir::func::FuncOp function, const calibration::MeasureOptions &options);
+  /// Adds to `profile` what `phase`, equalize or quantize, wants to know about the function it will work on.
+  llvm::Error measureFor(Phase phase, mlir::func::FuncOp function, const QuantizationOptions &recipe,
+                         std::function<void(int64_t done, int64_t total)> progress, Profile &profile);
 
 private:
   Calibration() = default;

@@ -46,7 +46,7 @@ std::string defaultModelName(llvm::StringRef path) {
 static unsigned countSteps(const CompileRequest &request) {
   unsigned whole = request.onnx() ? unsigned(Phase::Layout) + 3 : unsigned(phases().size()) + 2;
   unsigned ran = request.until ? unsigned(*request.until) + 1 : whole;
-  return ran + (request.calibration.empty() ? 0 : 1);
+  return ran + (request.calibration.empty() ? 0 : 1 + request.recipe.quantization.equalize);
 }
 
 namespace {
@@ -61,7 +61,8 @@ public:
 
   llvm::Error importFile();
   llvm::Error runPhase(const PhaseInfo &phase);
-  llvm::Error measure();
+  bool measuresBefore(Phase phase) const;
+  llvm::Error measure(Phase phase);
   llvm::Error dumpIr(unsigned number, llvm::StringRef phase);
   llvm::Error writeIr();
   llvm::Error generateCode(const CpuTarget &target);
@@ -108,6 +109,7 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> module;
   llvm::StringSet<> importedNodes;
   std::vector<calibration::InputSpec> noise; ///< what golden inputs are made of
+  std::unique_ptr<Calibration> calibration; ///< open from the first measurement on
   Profile profile;
   llvm::json::Object macsByPrecision;
   std::optional<codegen::CompiledModel> compiled; ///< the artifact's code; of an ONNX model its twin on this machine
@@ -177,7 +179,7 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase) {
   mlir::PassManager passManager(&context);
   PhaseOptions options;
   if (request.recipe.quantizes())
-    options.quantization = {&profile, request.recipe.activations, request.recipe.weights};
+    options.quantization = {&profile, request.recipe.quantization};
   if (request.onnx()) {
     options.keepsPairs = true;
     options.unsignedActivations = request.recipe.unsignedActivations;
@@ -190,8 +192,16 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase) {
   return dumpIr(unsigned(phase.phase) + 1, phase.name);
 }
 
-llvm::Error Compilation::measure() {
+bool Compilation::measuresBefore(Phase phase) const {
+  const Recipe &recipe = request.recipe;
+  return recipe.quantizes() &&
+         (phase == Phase::Quantize || (phase == Phase::Equalize && recipe.quantization.equalize));
+}
+
+llvm::Error Compilation::measure(Phase phase) {
   if (!request.profile.empty()) {
+    if (profile.samples) // read before an earlier phase
+      return llvm::Error::success();
     auto read = readProfile(request.profile);
     if (!read)
       return read.takeError();
@@ -200,17 +210,15 @@ llvm::Error Compilation::measure() {
   }
   begin("calibrate");
   auto function = module->lookupSymbol<mlir::func::FuncOp>("main");
-  auto calibration = Calibration::open(function, request.calibration, request.jobs);
-  if (!calibration)
-    return calibration.takeError();
-  calibration::MeasureOptions options;
-  options.grids = request.recipe.activations;
-  options.rows = request.recipe.weights.rounding == Rounding::Gptq ? options.rows : 0;
-  options.progress = [this](int64_t done, int64_t total) { progress.advance(done, total, "runs"); };
-  auto measured = (*calibration)->measure(function, options);
-  if (!measured)
-    return measured.takeError();
-  profile = std::move(*measured);
+  if (!calibration) {
+    auto opened = Calibration::open(function, request.calibration, request.jobs);
+    if (!opened)
+      return opened.takeError();
+    calibration = std::move(*opened);
+  }
+  auto tell = [this](int64_t done, int64_t total) { progress.advance(done, total, "runs"); };
+  if (llvm::Error error = calibration->measureFor(phase, function, request.recipe.quantization, tell, profile))
+    return error;
   end();
   return llvm::Error::success();
 }
@@ -446,9 +454,9 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
     // The rest of the phases is about code, and the same ops in ONNX are channels-first.
     if (request.onnx() && phase.phase == Phase::Layout)
       break;
-    // What a recipe must know about the model is measured on the fused float module, or read from a profile.
-    if (phase.phase == Phase::Quantize && request.recipe.quantizes())
-      if (llvm::Error error = compilation.measure())
+    // What a recipe must know about the float module is measured on samples, or read from a profile.
+    if (compilation.measuresBefore(phase.phase))
+      if (llvm::Error error = compilation.measure(phase.phase))
         return std::move(error);
     if (llvm::Error error = compilation.runPhase(phase))
       return std::move(error);
@@ -476,17 +484,21 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
 
 llvm::Expected<Profile> measureModel(Environment &environment, mlir::MLIRContext &context,
                                      const CompileRequest &request) {
-  CompileRequest fused = request;
-  fused.until = Phase::Fuse;
-  Compilation compilation(environment, context, fused);
+  CompileRequest upToThere = request;
+  upToThere.until = Phase::Quantize;
+  Compilation compilation(environment, context, upToThere);
   if (llvm::Error error = compilation.importFile())
     return std::move(error);
-  for (const PhaseInfo &phase : phases())
-    if (phase.phase <= Phase::Fuse)
+  for (const PhaseInfo &phase : phases()) {
+    if (phase.phase > Phase::Quantize)
+      break;
+    if (compilation.measuresBefore(phase.phase))
+      if (llvm::Error error = compilation.measure(phase.phase))
+        return std::move(error);
+    if (phase.phase < Phase::Quantize)
       if (llvm::Error error = compilation.runPhase(phase))
         return std::move(error);
-  if (llvm::Error error = compilation.measure())
-    return std::move(error);
+  }
   return compilation.takeProfile();
 }
 

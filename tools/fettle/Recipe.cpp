@@ -32,6 +32,7 @@ llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
        "precision: int8\n"
        "activations:\n"
        "  grid: mse        # mse, min-max, percentile or entropy: how the ends of an 8-bit range are chosen\n"
+       "  equalize: true   # channels are scaled so that the range of the tensor suits all of them\n"
        "weights:\n"
        "  rounding: gptq   # gptq: rounding errors make up for each other on the samples; or nearest\n"
        "golden:            # a random input and its answer, to check the artifact where it runs\n"
@@ -65,24 +66,29 @@ static const std::vector<RecipeKey> &recipeKeys() {
                            .Default(std::nullopt);
          if (!method)
            return "min-max, percentile, entropy or mse";
-         recipe.activations.method = *method;
+         recipe.quantization.activations.method = *method;
          return "";
+       }},
+      {"activations.equalize",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         recipe.quantization.equalize = text == "true";
+         return text == "true" || text == "false" ? "" : "true or false";
        }},
       {"activations.percentile",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
-         double &percentile = recipe.activations.percentile;
+         double &percentile = recipe.quantization.activations.percentile;
          return text.getAsDouble(percentile) || !(percentile > 50 && percentile <= 100)
                     ? "a number of per cent, above 50 and at most 100"
                     : "";
        }},
       {"weights.rounding",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
-         recipe.weights.rounding = text == "gptq" ? Rounding::Gptq : Rounding::Nearest;
+         recipe.quantization.weights.rounding = text == "gptq" ? Rounding::Gptq : Rounding::Nearest;
          return text == "gptq" || text == "nearest" ? "" : "gptq or nearest";
        }},
       {"weights.damping",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
-         double &damping = recipe.weights.damping;
+         double &damping = recipe.quantization.weights.damping;
          return text.getAsDouble(damping) || !(damping > 0 && damping <= 1) ? "a number above 0, at most 1" : "";
        }},
       {"onnx.activations",

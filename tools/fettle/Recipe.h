@@ -2,8 +2,7 @@
 #ifndef FETTLE_TOOLS_RECIPE_H
 #define FETTLE_TOOLS_RECIPE_H
 
-#include "passes/quantize/Grid.h"
-#include "passes/quantize/WeightOptions.h"
+#include "passes/Pipelines.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 #include <string>
@@ -16,10 +15,7 @@ struct Recipe {
   std::string text; ///< the YAML it was read from, then one KEY=VALUE line per --set: what a hash is made of
   /// "float": the arithmetic of the model itself; "int8": 8-bit weights and activations.
   std::string precision = "float";
-  /// How the grids of 8-bit activations are chosen.
-  GridOptions activations;
-  /// How weights are rounded.
-  WeightOptions weights;
+  QuantizationOptions quantization;
   /// The sign of quantized activations in an ONNX model; none: as they are.
   std::optional<bool> unsignedActivations;
   /// The random sample in golden/ is made from it.

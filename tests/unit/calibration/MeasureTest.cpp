@@ -47,6 +47,17 @@ TEST(Observers, PutElementsIntoTheirBins) {
   EXPECT_EQ(huge.take().histogram, (std::vector<int64_t>{1, 2}));
 }
 
+TEST(Observers, TellChannelsApart) {
+  // Two tensors [2, 2, 3]: four stretches of three elements of channels 0, 1, 0, 1.
+  ChannelObserver channels(2, 3);
+  channels.see({1, 2, -3, 0, 0, 0, 1, 1, 1, -4, 0, 0});
+  channels.see({0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0});
+  ChannelStatistics statistics = channels.take();
+  EXPECT_EQ(statistics.reach, (std::vector<float>{3, 5}));
+  EXPECT_FLOAT_EQ(statistics.meanSquare[0], (1 + 4 + 9 + 3) / 12.0f);
+  EXPECT_FLOAT_EQ(statistics.meanSquare[1], (16 + 25) / 12.0f);
+}
+
 TEST(Observers, NoticeWhatIsNotFinite) {
   for (float bad : {NAN, INFINITY, -INFINITY}) {
     RangeObserver range;
@@ -132,24 +143,42 @@ TEST_F(Measured, ProfilesSpanAllSamples) {
     EXPECT_EQ(done, ++steps);
     EXPECT_EQ(total, 6);
   };
-  auto profile = measure(executor, function(), options);
-  ASSERT_TRUE(bool(profile)) << llvm::toString(profile.takeError());
+  Profile profile;
+  ASSERT_EQ(llvm::toString(measure(executor, function(), options, profile)), "");
   EXPECT_EQ(steps, 6);
-  EXPECT_EQ(profile->samples, 2);
-  ASSERT_EQ(profile->tensors.size(), 1u) << "what the product reads";
-  EXPECT_EQ(profile->tensors["positive"].max, 14);
-  EXPECT_EQ(profile->tensors["positive"].histogram, (std::vector<int64_t>{5, 1, 1, 1}));
-  ASSERT_EQ(profile->rows.size(), 1u);
-  EXPECT_EQ(profile->rows["positive by 1"].mean, (std::vector<float>{6, 0, 10, 0}));
-  EXPECT_EQ(profile->rows["positive by 1"].width, 4);
+  EXPECT_EQ(profile.samples, 2);
+  ASSERT_EQ(profile.tensors.size(), 1u) << "what the product reads";
+  EXPECT_EQ(profile.tensors["positive"].max, 14);
+  EXPECT_EQ(profile.tensors["positive"].histogram, (std::vector<int64_t>{5, 1, 1, 1}));
+  ASSERT_EQ(profile.rows.size(), 1u);
+  EXPECT_EQ(profile.rows["positive by 1"].mean, (std::vector<float>{6, 0, 10, 0}));
+  EXPECT_EQ(profile.rows["positive by 1"].width, 4);
 }
 
 TEST_F(Measured, OverflowIsNamed) {
   Samples data = samples({1, 2, 3, 4, 5, 3e38f, 7, 8});
   CompiledExecutor executor(data, scratch.str().str(), 1);
-  auto profile = measure(executor, function(), {});
-  ASSERT_FALSE(bool(profile));
-  EXPECT_EQ(llvm::toString(profile.takeError()), "'positive' is NaN or infinite on sample 1");
+  Profile profile;
+  EXPECT_EQ(llvm::toString(measure(executor, function(), {}, profile)), "'positive' is NaN or infinite on sample 1");
+}
+
+TEST_F(Measured, ChannelsOfWhatCanBeScaled) {
+  module = parseSourceString<ModuleOp>(R"(
+    func.func @main(%x: tensor<1x4xf32> {nn.name = "x"}) -> tensor<1x4xf32> {
+      %w = nn.constant dense<[[1.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 3.0, 0.0], [0.0, 0.0, 0.0, 4.0]]> : tensor<4x4xf32>
+      %0 = nn.matmul %x, %w : (tensor<1x4xf32>, tensor<4x4xf32>) -> tensor<1x4xf32> loc("first"("MatMul"))
+      %1 = nn.unary relu %0 : (tensor<1x4xf32>) -> tensor<1x4xf32> loc("positive"("Relu"))
+      %2 = nn.matmul %1, %w : (tensor<1x4xf32>, tensor<4x4xf32>) -> tensor<1x4xf32> loc("second"("MatMul"))
+      return %2 : tensor<1x4xf32>
+    })",
+                                       &context);
+  Samples data = samples({1, -2, 3, -4, 5, -6, 7, -8});
+  CompiledExecutor executor(data, scratch.str().str(), 1);
+  Profile profile;
+  ASSERT_EQ(llvm::toString(measureChannels(executor, function(), {}, profile)), "");
+  ASSERT_EQ(profile.channels.size(), 1u);
+  EXPECT_EQ(profile.channels["positive"].reach, (std::vector<float>{5, 0, 21, 0}));
+  EXPECT_EQ(profile.channels["positive"].meanSquare, (std::vector<float>{13, 0, 261, 0}));
 }
 
 TEST_F(Measured, SamplesMustBeFinite) {

@@ -14,6 +14,7 @@ static Profile example() {
   Profile profile;
   profile.samples = 3;
   profile.tensors["conv \"1\""] = {-0.1f, 1e-30, {1, 0, 5}};
+  profile.channels["conv"] = {{1, 2.5f, 3}, {0.5f, 0, 9}};
   profile.tensors["input"] = {2, 2, {7}};
   profile.rows["input by 1"] = {0.1f, 3, 2, 2, {1, -2, 3.5f, 1e-30f}, {1, 2, 3, 4}, {1, 0.5f, 1, 2, 0, 2}};
   return profile;
@@ -29,6 +30,8 @@ TEST(Profile, IsReadAsItWasWritten) {
   EXPECT_EQ(conv.min, double(-0.1f));
   EXPECT_EQ(conv.max, 1e-30);
   EXPECT_EQ(conv.histogram, (std::vector<int64_t>{1, 0, 5}));
+  EXPECT_EQ(read->channels["conv"].reach, (std::vector<float>{1, 2.5f, 3}));
+  EXPECT_EQ(read->channels["conv"].meanSquare, (std::vector<float>{0.5f, 0, 9}));
   const RowStatistics &rows = read->rows["input by 1"];
   EXPECT_EQ(rows.scale, 0.1f);
   EXPECT_EQ(rows.zeroPoint, 3);
@@ -46,7 +49,7 @@ TEST(Profile, RefusesWhatIsNone) {
     return read ? std::string() : llvm::toString(read.takeError());
   };
   auto with = [](StringRef tensor) {
-    return (R"({"schema_version":1,"samples":1,"tensors":{"a":)" + tensor + "},\"rows\":{}}").str();
+    return (R"({"schema_version":1,"samples":1,"channels":{},"tensors":{"a":)" + tensor + "},\"rows\":{}}").str();
   };
   EXPECT_NE(problem("{").find("no JSON"), std::string::npos);
   EXPECT_NE(problem("[]").find("schema_version"), std::string::npos);
@@ -61,7 +64,7 @@ TEST(Profile, RefusesWhatIsNone) {
   EXPECT_NE(problem(with(R"({"min":0,"max":1,"histogram":[0,0]})")).find("empty"), std::string::npos);
   EXPECT_EQ(problem(with(R"({"min":0,"max":1,"histogram":[0,1]})")), "");
   auto withRows = [](StringRef rows) {
-    return (R"({"schema_version":1,"samples":1,"tensors":{},"rows":{"a":)" + rows + "}}").str();
+    return (R"({"schema_version":1,"samples":1,"channels":{},"tensors":{},"rows":{"a":)" + rows + "}}").str();
   };
   EXPECT_NE(problem(withRows("[]")).find("rows of 'a' is no object"), std::string::npos);
   EXPECT_NE(problem(withRows(R"({"scale":0,"zero_point":0,"groups":1,"width":1})")).find("no grid"), std::string::npos);
@@ -74,6 +77,14 @@ TEST(Profile, RefusesWhatIsNone) {
   EXPECT_NE(numbers("AACAPwAAgD8=").find("'mean' does not hold 1 finite numbers"), std::string::npos);
   EXPECT_NE(numbers("AACAf"), "");
   EXPECT_NE(numbers("AACAfw=="), "") << "infinity";
+  auto channels = [&](StringRef reach, StringRef square) {
+    return problem((R"({"schema_version":1,"samples":1,"tensors":{},"rows":{},"channels":{"a":{"reach":")" + reach +
+                    R"(","mean_square":")" + square + "\"}}}").str());
+  };
+  EXPECT_EQ(channels("AACAPwAAgD8=", "AACAPwAAgD8="), "");
+  EXPECT_NE(channels("AACAPwAAgD8=", "AACAPw=="), "");
+  EXPECT_NE(channels("AACAPwA=", "AACAPwA="), "");
+  EXPECT_NE(channels("AACAvw==", "AACAPw==").find("negative"), std::string::npos);
 }
 
 TEST(ValueNames, FollowLocations) {
