@@ -29,11 +29,15 @@ static llvm::Expected<Manifest> describeModel(const CompiledModel &model, const 
   if (!required)
     return required.takeError();
   manifest.requiredFeatures = std::move(*required);
-  manifest.inputs = describeTensors(model.inputs);
-  manifest.outputs = describeTensors(model.outputs);
-  for (const Step &step : model.steps) {
-    const CompiledKernel &kernel = model.kernels[step.kernel];
-    manifest.steps.push_back({step.name, kernel.kind, kernel.symbol, step.tiles, step.macs, step.bytes});
+  manifest.specializations.clear();
+  for (const Specialization &specialization : model.specializations) {
+    Manifest::Specialization &described = manifest.specializations.emplace_back();
+    described.inputs = describeTensors(specialization.inputs);
+    described.outputs = describeTensors(specialization.outputs);
+    for (const Step &step : specialization.steps) {
+      const CompiledKernel &kernel = model.kernels[step.kernel];
+      described.steps.push_back({step.name, kernel.kind, kernel.symbol, step.tiles, step.macs, step.bytes});
+    }
   }
   manifest.numKernels = model.kernels.size();
   manifest.arenaBytes = artifactArenaBytes(model);
@@ -106,15 +110,16 @@ static llvm::Expected<Manifest::File> writeWeights(OutputFolder &folder, const C
 llvm::Error writeArtifact(llvm::StringRef directory, const CompiledModel &model, const ArtifactOptions &options) {
   if (llvm::Error error = checkTensors(model))
     return error;
-  if ((!options.goldenInputs.empty() && options.goldenInputs.size() != model.inputs.size()) ||
-      (!options.goldenOutputs.empty() && options.goldenOutputs.size() != model.outputs.size()))
-    return llvm::createStringError("golden vectors are for another number of inputs or outputs");
-  llvm::Expected<OutputFolder> folder = OutputFolder::create(directory);
-  if (!folder)
-    return folder.takeError();
+  if (llvm::Error error = checkSpecializations(model))
+    return error;
   llvm::Expected<Manifest> manifest = describeModel(model, options);
   if (!manifest)
     return manifest.takeError();
+  if (llvm::Error error = checkGoldenVectors(options.golden, *manifest))
+    return error;
+  llvm::Expected<OutputFolder> folder = OutputFolder::create(directory);
+  if (!folder)
+    return folder.takeError();
   const std::string &identifier = manifest->identifier;
 
   if (llvm::Error error = writeCode(*folder, model, identifier))
@@ -140,16 +145,14 @@ llvm::Error writeArtifact(llvm::StringRef directory, const CompiledModel &model,
   if (llvm::Error error = list({identifier + ".so", identifier + ".o", identifier + ".h", "fettle_abi.h"}))
     return error;
 
-  std::vector<HostTensor> goldenOutputs = options.goldenOutputs;
-  if (!options.goldenInputs.empty() && goldenOutputs.empty() && options.answerGolden) {
+  std::vector<GoldenSample> golden = options.golden;
+  if (!golden.empty() && options.answerGolden) {
     if (llvm::Error error = folder->write("manifest.json", manifest->print()))
       return error;
-    llvm::Expected<std::vector<HostTensor>> answer = options.answerGolden(folder->path(""));
-    if (!answer)
-      return answer.takeError();
-    goldenOutputs = std::move(*answer);
+    if (llvm::Error error = options.answerGolden(folder->path(""), golden))
+      return error;
   }
-  if (llvm::Error error = writeGoldenVectors(*folder, options.goldenInputs, goldenOutputs, *manifest))
+  if (llvm::Error error = writeGoldenVectors(*folder, golden, *manifest))
     return error;
   llvm::sort(manifest->files, [](const Manifest::File &a, const Manifest::File &b) { return a.path < b.path; });
   if (llvm::Error error = folder->write("manifest.json", manifest->print()))

@@ -45,14 +45,24 @@ struct WeightSegment {
   std::function<std::vector<char>()> make; ///< called once, when the file is written
 };
 
-struct CompiledModel {
+/// The model for one choice of input shapes.
+struct Specialization {
   std::vector<ModelTensor> inputs, outputs;
-  std::vector<CompiledKernel> kernels;
-  std::vector<std::string> objects; ///< relocatable ELF files that define the kernels' symbols
   std::vector<Step> steps;
+  int64_t arenaBytes = 0;
+};
+
+/// Specializations share weights, kernels and one arena; they are alike but for shapes (checkSpecializations).
+struct CompiledModel {
+  std::vector<Specialization> specializations = std::vector<Specialization>(1); ///< never empty
+  std::vector<CompiledKernel> kernels;
+  std::vector<std::string> objects;   ///< relocatable ELF files that define the kernels' symbols
   std::vector<WeightSegment> weights; ///< ascending, gaps are zero
-  int64_t weightsBytes = 0, arenaBytes = 0;
+  int64_t weightsBytes = 0;
   CpuTarget target;
+
+  Specialization &first() { return specializations.front(); }
+  const Specialization &first() const { return specializations.front(); }
 };
 
 } // namespace fettle::codegen

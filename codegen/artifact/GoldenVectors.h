@@ -10,9 +10,17 @@ namespace fettle::codegen {
 /// Inputs or outputs as the manifest describes them.
 std::vector<Manifest::Tensor> describeTensors(llvm::ArrayRef<ModelTensor> tensors);
 
-/// Writes golden/{input,output}_I.npy and lists them in `manifest`; nothing if there are none.
-llvm::Error writeGoldenVectors(OutputFolder &folder, llvm::ArrayRef<HostTensor> inputs,
-                               llvm::ArrayRef<HostTensor> outputs, Manifest &manifest);
+/// Inputs of one call and their answers, in model order.
+struct GoldenSample {
+  std::vector<HostTensor> inputs, outputs;
+};
+
+/// Checks that there is a sample for each specialization of `manifest`, or none, with as many tensors; outputs may be
+/// left out.
+llvm::Error checkGoldenVectors(llvm::ArrayRef<GoldenSample> golden, const Manifest &manifest);
+
+/// Writes golden/{input,output}_I.npy, golden/S/... of specialization S after the first, and lists them in `manifest`.
+llvm::Error writeGoldenVectors(OutputFolder &folder, llvm::ArrayRef<GoldenSample> golden, Manifest &manifest);
 
 } // namespace fettle::codegen
 

@@ -67,6 +67,19 @@ static std::string freshSpelling(llvm::StringRef path) {
   return (llvm::sys::path::parent_path(path) + separator + llvm::sys::path::filename(path)).str();
 }
 
+static bool sameTensors(const fettle_tensor *tensors, int32_t count, const std::vector<Manifest::Tensor> &described) {
+  if (size_t(count) != described.size())
+    return false;
+  for (int32_t i = 0; i < count; ++i) {
+    const AbiType *type = findAbiType(described[i].dtype);
+    llvm::ArrayRef<int64_t> shape(tensors[i].dims, tensors[i].rank);
+    if (!type || type->dtype != tensors[i].dtype || shape != llvm::ArrayRef<int64_t>(described[i].shape) ||
+        tensors[i].bytes != described[i].bytes)
+      return false;
+  }
+  return true;
+}
+
 llvm::Error LoadedModel::loadCode(llvm::StringRef path) {
   library = dlopen(freshSpelling(path).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library)
@@ -78,21 +91,18 @@ llvm::Error LoadedModel::loadCode(llvm::StringRef path) {
   if (model->abi_version != FETTLE_ABI_VERSION)
     return llvm::createStringError(path + ": has ABI version " + llvm::Twine(model->abi_version) +
                                    ", and this fettle knows version " + llvm::Twine(FETTLE_ABI_VERSION));
-  auto sameTensors = [](const fettle_tensor *tensors, int32_t count, const std::vector<Manifest::Tensor> &described) {
-    if (size_t(count) != described.size())
-      return false;
-    for (int32_t i = 0; i < count; ++i) {
-      const AbiType *type = findAbiType(described[i].dtype);
-      llvm::ArrayRef<int64_t> shape(tensors[i].dims, tensors[i].rank);
-      if (!type || type->dtype != tensors[i].dtype || shape != llvm::ArrayRef<int64_t>(described[i].shape) ||
-          tensors[i].bytes != described[i].bytes)
-        return false;
-    }
-    return true;
-  };
-  if (model->arena_bytes != description.arenaBytes || model->weights_bytes != description.weightsBytes ||
-      !sameTensors(model->inputs, model->num_inputs, description.inputs) ||
-      !sameTensors(model->outputs, model->num_outputs, description.outputs))
+  // The list of specializations is not in the descriptors of old.
+  size_t count = description.specializations.size();
+  bool alike = count == 1 || size_t(model->num_specializations) == count;
+  for (size_t i = 0; alike && i < count; ++i) {
+    const Manifest::Specialization &described = description.specializations[i];
+    const fettle_model &compiled = descriptor(i);
+    alike = compiled.arena_bytes == description.arenaBytes && compiled.weights_bytes == description.weightsBytes &&
+            sameTensors(compiled.inputs, compiled.num_inputs, described.inputs) &&
+            sameTensors(compiled.outputs, compiled.num_outputs, described.outputs) &&
+            size_t(compiled.num_steps) == described.steps.size();
+  }
+  if (!alike)
     return llvm::createStringError(path + ": contradicts the manifest: the artifact is damaged; compile the model again");
   return llvm::Error::success();
 }
@@ -196,12 +206,16 @@ static std::vector<mlir::RankedTensorType> types(const std::vector<Manifest::Ten
   return result;
 }
 
-std::vector<mlir::RankedTensorType> LoadedModel::inputTypes(mlir::MLIRContext *context) const {
-  return types(description.inputs, context);
+const fettle_model &LoadedModel::descriptor(size_t specialization) const {
+  return specialization == 0 ? *model : *model->specializations[specialization];
 }
 
-std::vector<mlir::RankedTensorType> LoadedModel::outputTypes(mlir::MLIRContext *context) const {
-  return types(description.outputs, context);
+std::vector<mlir::RankedTensorType> LoadedModel::inputTypes(mlir::MLIRContext *context, size_t specialization) const {
+  return types(description.specializations[specialization].inputs, context);
+}
+
+std::vector<mlir::RankedTensorType> LoadedModel::outputTypes(mlir::MLIRContext *context, size_t specialization) const {
+  return types(description.specializations[specialization].outputs, context);
 }
 
 llvm::Error LoadedModel::check(int32_t status, size_t numInputs, size_t numOutputs) const {
@@ -221,18 +235,20 @@ llvm::Error LoadedModel::check(int32_t status, size_t numInputs, size_t numOutpu
   }
 }
 
-llvm::Error LoadedModel::run(llvm::ArrayRef<const void *> inputs, llvm::ArrayRef<void *> outputs) {
+llvm::Error LoadedModel::run(llvm::ArrayRef<const void *> inputs, llvm::ArrayRef<void *> outputs,
+                             size_t specialization) {
   if (llvm::Error error = check(FETTLE_OK, inputs.size(), outputs.size()))
     return error;
-  return check(model->run(&context, inputs.data(), outputs.data()), inputs.size(), outputs.size());
+  return check(descriptor(specialization).run(&context, inputs.data(), outputs.data()), inputs.size(), outputs.size());
 }
 
 llvm::Error LoadedModel::runSteps(llvm::ArrayRef<const void *> inputs, llvm::ArrayRef<void *> outputs,
-                                  llvm::function_ref<void(int32_t)> afterStep) {
+                                  llvm::function_ref<void(int32_t)> afterStep, size_t specialization) {
   if (llvm::Error error = check(FETTLE_OK, inputs.size(), outputs.size()))
     return error;
-  for (int32_t step = 0; step < model->num_steps; ++step) {
-    int32_t status = model->run_steps(&context, inputs.data(), outputs.data(), step, step + 1);
+  const fettle_model &chosen = descriptor(specialization);
+  for (int32_t step = 0; step < chosen.num_steps; ++step) {
+    int32_t status = chosen.run_steps(&context, inputs.data(), outputs.data(), step, step + 1);
     if (llvm::Error error = check(status, inputs.size(), outputs.size()))
       return error;
     afterStep(step);
@@ -240,24 +256,39 @@ llvm::Error LoadedModel::runSteps(llvm::ArrayRef<const void *> inputs, llvm::Arr
   return llvm::Error::success();
 }
 
-llvm::Expected<std::vector<HostTensor>> LoadedModel::run(llvm::ArrayRef<HostTensor> inputs,
-                                                           mlir::MLIRContext *typeContext) {
-  if (llvm::Error error = check(FETTLE_OK, inputs.size(), description.outputs.size()))
-    return error;
-  std::vector<const void *> inputPointers;
-  for (auto [tensor, described] : llvm::zip(inputs, description.inputs)) {
+llvm::Expected<size_t> LoadedModel::select(llvm::ArrayRef<HostTensor> inputs) const {
+  if (llvm::Error error = check(FETTLE_OK, inputs.size(), description.first().outputs.size()))
+    return std::move(error);
+  Manifest::Specialization called;
+  for (auto [tensor, described] : llvm::zip(inputs, description.first().inputs)) {
     const AbiType *type = findAbiType(tensor.elementType());
-    if (!type || type->name != described.dtype || tensor.shape() != llvm::ArrayRef<int64_t>(described.shape))
-      return llvm::createStringError("input '" + described.name + "' has another type or shape than the model's");
-    inputPointers.push_back(tensor.bytes().data());
+    if (!type || type->name != described.dtype)
+      return llvm::createStringError("input '" + described.name + "' is " + described.dtype + ", and was given another type");
+    called.inputs.push_back({described.name, described.dtype, tensor.shape().vec()});
   }
+  for (auto [index, specialization] : llvm::enumerate(description.specializations))
+    if (llvm::all_of(llvm::zip(called.inputs, specialization.inputs),
+                     [](const auto &pair) { return std::get<0>(pair).shape == std::get<1>(pair).shape; }))
+      return index;
+  return llvm::createStringError("the model is not compiled for the shapes " + called.inputShapes() +
+                                 "; there are: " + description.listShapes());
+}
+
+llvm::Expected<std::vector<HostTensor>> LoadedModel::run(llvm::ArrayRef<HostTensor> inputs,
+                                                         mlir::MLIRContext *typeContext) {
+  llvm::Expected<size_t> specialization = select(inputs);
+  if (!specialization)
+    return specialization.takeError();
+  std::vector<const void *> inputPointers;
+  for (const HostTensor &tensor : inputs)
+    inputPointers.push_back(tensor.bytes().data());
   std::vector<HostTensor> outputs;
   std::vector<void *> outputPointers;
-  for (mlir::RankedTensorType type : outputTypes(typeContext)) {
+  for (mlir::RankedTensorType type : outputTypes(typeContext, *specialization)) {
     outputs.emplace_back(type);
     outputPointers.push_back(outputs.back().mutableBytes().data());
   }
-  if (llvm::Error error = run(inputPointers, outputPointers))
+  if (llvm::Error error = run(inputPointers, outputPointers, *specialization))
     return error;
   return outputs;
 }

@@ -32,18 +32,21 @@ public:
   ~LoadedModel();
 
   const Manifest &manifest() const { return description; }
-  const fettle_model &descriptor() const { return *model; }
+  const fettle_model &descriptor(size_t specialization = 0) const;
   /// nn types of the inputs and outputs.
-  std::vector<mlir::RankedTensorType> inputTypes(mlir::MLIRContext *context) const;
-  std::vector<mlir::RankedTensorType> outputTypes(mlir::MLIRContext *context) const;
+  std::vector<mlir::RankedTensorType> inputTypes(mlir::MLIRContext *context, size_t specialization = 0) const;
+  std::vector<mlir::RankedTensorType> outputTypes(mlir::MLIRContext *context, size_t specialization = 0) const;
 
-  /// Buffers in descriptor order, contiguous, of the descriptor's sizes.
-  llvm::Error run(llvm::ArrayRef<const void *> inputs, llvm::ArrayRef<void *> outputs);
-  /// Checks types and shapes, allocates the outputs; their types live in `typeContext`.
+  /// The specialization for the shapes of `inputs`. Errors: another number of inputs, other types, shapes that the
+  /// model is not compiled for.
+  llvm::Expected<size_t> select(llvm::ArrayRef<HostTensor> inputs) const;
+  /// Picks the specialization and allocates the outputs; their types live in `typeContext`.
   llvm::Expected<std::vector<HostTensor>> run(llvm::ArrayRef<HostTensor> inputs, mlir::MLIRContext *typeContext);
+  /// Buffers in descriptor order, contiguous, of the descriptor's sizes.
+  llvm::Error run(llvm::ArrayRef<const void *> inputs, llvm::ArrayRef<void *> outputs, size_t specialization = 0);
   /// As run, calling `afterStep(i)` after each step: for profilers, which bring the clock.
   llvm::Error runSteps(llvm::ArrayRef<const void *> inputs, llvm::ArrayRef<void *> outputs,
-                       llvm::function_ref<void(int32_t step)> afterStep);
+                       llvm::function_ref<void(int32_t step)> afterStep, size_t specialization = 0);
 
 private:
   LoadedModel() = default;

@@ -1,6 +1,7 @@
 //===- Manifest.cpp - manifest.json, written and read ---------------------===//
 
 #include "codegen/artifact/Manifest.h"
+#include "codegen/artifact/TensorType.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -13,11 +14,40 @@ namespace fettle::codegen {
 /// Tells our manifests from those of others (web applications have them too).
 static constexpr llvm::StringLiteral format = "fettle-artifact";
 
-int64_t Manifest::macs() const {
+int64_t Manifest::Specialization::macs() const {
   uint64_t sum = 0; // a damaged manifest may overflow it
   for (const Step &step : steps)
     sum += step.macs;
   return sum;
+}
+
+std::string Manifest::Specialization::inputShapes() const {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (const Tensor &input : inputs) {
+    os << (&input == &inputs.front() ? "" : ", ") << input.name << ' ' << (input.shape.empty() ? "scalar" : "");
+    llvm::interleave(input.shape, os, "x");
+  }
+  return text.empty() ? "no inputs" : text;
+}
+
+std::string Manifest::shapesOf(size_t specialization) const {
+  const std::vector<Tensor> &inputs = specializations[specialization].inputs;
+  if (specializations.size() == 1)
+    return first().inputShapes();
+  Specialization telling;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (llvm::any_of(specializations,
+                     [&](const Specialization &other) { return other.inputs[i].shape != inputs[i].shape; }))
+      telling.inputs.push_back(inputs[i]);
+  return telling.inputShapes();
+}
+
+std::string Manifest::listShapes() const {
+  std::string text;
+  for (size_t i = 0; i < specializations.size(); ++i)
+    text += (i ? "; " : "") + shapesOf(i);
+  return text;
 }
 
 /// JSON is UTF-8; ONNX names may hold any bytes.
@@ -33,24 +63,51 @@ static llvm::json::Array tensorsToJson(const std::vector<Manifest::Tensor> &tens
   return array;
 }
 
+static llvm::json::Array stepsToJson(const std::vector<Manifest::Step> &steps) {
+  llvm::json::Array array;
+  for (const Manifest::Step &step : steps)
+    array.push_back(llvm::json::Object{{"name", utf8(step.name)},
+                                       {"kind", step.kind},
+                                       {"kernel", step.kernel},
+                                       {"tiles", step.tiles},
+                                       {"macs", step.macs},
+                                       {"bytes", step.bytes}});
+  return array;
+}
+
+/// What a specialization has of its own, besides the shapes of its inputs.
+static void addSpecialization(const Manifest::Specialization &specialization, llvm::json::Object &object) {
+  object["outputs"] = tensorsToJson(specialization.outputs);
+  object["steps"] = stepsToJson(specialization.steps);
+  object["macs"] = specialization.macs();
+  if (!specialization.goldenInputs.empty() || !specialization.goldenOutputs.empty())
+    object["golden"] = llvm::json::Object{{"inputs", llvm::json::Array(specialization.goldenInputs)},
+                                          {"outputs", llvm::json::Array(specialization.goldenOutputs)}};
+}
+
+/// The first one's own facts stand at the top of the document.
+static llvm::json::Array specializationsToJson(const std::vector<Manifest::Specialization> &specializations) {
+  llvm::json::Array array;
+  for (const Manifest::Specialization &specialization : specializations) {
+    llvm::json::Object shapes;
+    for (const Manifest::Tensor &input : specialization.inputs)
+      shapes[utf8(input.name)] = llvm::json::Array(input.shape);
+    llvm::json::Object object{{"inputs", std::move(shapes)}};
+    if (&specialization != &specializations.front())
+      addSpecialization(specialization, object);
+    array.push_back(std::move(object));
+  }
+  return array;
+}
+
 std::string Manifest::print() const {
-  llvm::json::Array stepArray, fileArray;
-  for (const Step &step : steps)
-    stepArray.push_back(llvm::json::Object{{"name", utf8(step.name)},
-                                           {"kind", step.kind},
-                                           {"kernel", step.kernel},
-                                           {"tiles", step.tiles},
-                                           {"macs", step.macs},
-                                           {"bytes", step.bytes}});
+  llvm::json::Array fileArray;
   for (const File &file : files)
     fileArray.push_back(llvm::json::Object{{"path", file.path}, {"bytes", file.bytes}, {"sha256", file.sha256}});
   llvm::json::Object hashes;
   for (auto [key, value] : {std::pair("model", &modelHash), std::pair("recipe", &recipeHash), std::pair("data", &dataHash)})
     if (!value->empty())
       hashes[key] = *value;
-  llvm::json::Object shapes;
-  for (const Tensor &input : inputs)
-    shapes[utf8(input.name)] = llvm::json::Array(input.shape);
 
   llvm::json::Object document(details);
   document["format"] = format;
@@ -67,19 +124,14 @@ std::string Manifest::print() const {
                                             {"features", features},
                                             {"required_features", llvm::json::Array(requiredFeatures)},
                                             {"vector_bytes", vectorBytes}};
-  document["inputs"] = tensorsToJson(inputs);
-  document["outputs"] = tensorsToJson(outputs);
-  document["specializations"] = llvm::json::Array{llvm::json::Object{{"inputs", std::move(shapes)}}};
-  document["steps"] = std::move(stepArray);
+  document["inputs"] = tensorsToJson(first().inputs);
+  addSpecialization(first(), document);
+  document["specializations"] = specializationsToJson(specializations);
   document["kernels"] = numKernels;
-  document["macs"] = macs();
   document["arena_bytes"] = arenaBytes;
   document["weights_bytes"] = weightsBytes;
   document["files"] = std::move(fileArray);
   document["hashes"] = std::move(hashes);
-  if (!goldenInputs.empty() || !goldenOutputs.empty())
-    document["golden"] =
-        llvm::json::Object{{"inputs", llvm::json::Array(goldenInputs)}, {"outputs", llvm::json::Array(goldenOutputs)}};
   // llvm::json prints the keys of an object sorted.
   return llvm::formatv("{0:2}\n", llvm::json::Value(std::move(document)));
 }
@@ -101,15 +153,71 @@ static bool fromJSON(const llvm::json::Value &value, Manifest::File &file, llvm:
   return mapper && mapper.map("path", file.path) && mapper.map("bytes", file.bytes) && mapper.map("sha256", file.sha256);
 }
 
+/// What addSpecialization writes.
+static bool readSpecialization(const llvm::json::Value &value, Manifest::Specialization &specialization,
+                               llvm::json::Path path) {
+  llvm::json::ObjectMapper mapper(value, path);
+  if (!mapper || !mapper.map("outputs", specialization.outputs) || !mapper.map("steps", specialization.steps))
+    return false;
+  const llvm::json::Value *golden = value.getAsObject()->get("golden");
+  if (!golden)
+    return true;
+  llvm::json::ObjectMapper goldenMapper(*golden, path.field("golden"));
+  return goldenMapper && goldenMapper.map("inputs", specialization.goldenInputs) &&
+         goldenMapper.map("outputs", specialization.goldenOutputs);
+}
+
+/// Gives `tensor` another shape, and the bytes that go with it.
+static bool reshape(Manifest::Tensor &tensor, std::vector<int64_t> shape) {
+  const AbiType *type = findAbiType(tensor.dtype);
+  int64_t bytes = type ? type->bytes : 0;
+  for (int64_t extent : shape)
+    if (extent < 0 || __builtin_mul_overflow(bytes, extent, &bytes))
+      return false;
+  tensor.shape = std::move(shape);
+  tensor.bytes = bytes;
+  return true;
+}
+
+/// The specializations after the first.
+static bool readSpecializations(const llvm::json::Value &value, Manifest &manifest, llvm::json::Path path) {
+  const llvm::json::Array *array = value.getAsArray();
+  if (!array || array->empty()) {
+    path.report("expected the input shapes of at least one specialization");
+    return false;
+  }
+  for (size_t i = 1; i < array->size(); ++i) {
+    llvm::json::Path here = path.index(i);
+    Manifest::Specialization specialization;
+    specialization.inputs = manifest.first().inputs;
+    if (!readSpecialization((*array)[i], specialization, here))
+      return false;
+    const llvm::json::Object *shapes = (*array)[i].getAsObject()->getObject("inputs");
+    for (Manifest::Tensor &input : specialization.inputs) {
+      const llvm::json::Value *shape = shapes ? shapes->get(utf8(input.name)) : nullptr;
+      std::vector<int64_t> extents;
+      if (!shape || !fromJSON(*shape, extents, here.field("inputs")) || !reshape(input, std::move(extents))) {
+        here.field("inputs").report("expected the shape of every input");
+        return false;
+      }
+    }
+    manifest.specializations.push_back(std::move(specialization));
+  }
+  return true;
+}
+
 static bool readDocument(const llvm::json::Value &value, Manifest &manifest, llvm::json::Path path) {
   const llvm::json::Object &document = *value.getAsObject();
   llvm::json::ObjectMapper mapper(value, path);
   if (!mapper || !mapper.map("name", manifest.name) || !mapper.map("identifier", manifest.identifier) ||
-      !mapper.map("version", manifest.version) || !mapper.map("inputs", manifest.inputs) ||
-      !mapper.map("outputs", manifest.outputs) || !mapper.map("steps", manifest.steps) ||
+      !mapper.map("version", manifest.version) || !mapper.map("inputs", manifest.first().inputs) ||
       !mapper.map("kernels", manifest.numKernels) || !mapper.map("arena_bytes", manifest.arenaBytes) ||
-      !mapper.map("weights_bytes", manifest.weightsBytes) || !mapper.map("files", manifest.files))
+      !mapper.map("weights_bytes", manifest.weightsBytes) || !mapper.map("files", manifest.files) ||
+      !readSpecialization(value, manifest.first(), path))
     return false;
+  if (const llvm::json::Value *specializations = document.get("specializations"))
+    if (!readSpecializations(*specializations, manifest, path.field("specializations")))
+      return false;
   const llvm::json::Value *target = document.get("target");
   if (!target) {
     path.field("target").report("missing");
@@ -124,12 +232,6 @@ static bool readDocument(const llvm::json::Value &value, Manifest &manifest, llv
                   !targetMapper.map("required_features", manifest.requiredFeatures) ||
                   !targetMapper.map("vector_bytes", manifest.vectorBytes)))
     return false;
-  if (const llvm::json::Value *golden = document.get("golden")) {
-    llvm::json::ObjectMapper goldenMapper(*golden, path.field("golden"));
-    if (!goldenMapper || !goldenMapper.map("inputs", manifest.goldenInputs) ||
-        !goldenMapper.map("outputs", manifest.goldenOutputs))
-      return false;
-  }
   if (const llvm::json::Object *hashes = document.getObject("hashes")) {
     manifest.modelHash = hashes->getString("model").value_or("").str();
     manifest.recipeHash = hashes->getString("recipe").value_or("").str();
@@ -193,6 +295,11 @@ llvm::Expected<Manifest> Manifest::parse(llvm::StringRef text) {
     return root.getError();
   if (manifest.arenaBytes < 0 || manifest.weightsBytes < 0)
     return llvm::createStringError("manifest: negative size");
+  for (const Specialization &specialization : manifest.specializations)
+    for (const std::vector<Tensor> *tensors : {&specialization.inputs, &specialization.outputs})
+      for (const Tensor &tensor : *tensors)
+        if (llvm::any_of(tensor.shape, [](int64_t extent) { return extent < 0; }))
+          return llvm::createStringError("manifest: '" + tensor.name + "' has a negative extent");
   if (!isIdentifier(manifest.identifier))
     return llvm::createStringError("manifest: 'identifier' is not one");
   for (const File &file : manifest.files)

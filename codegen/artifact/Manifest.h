@@ -27,6 +27,16 @@ struct Manifest {
     std::string kernel;
     int64_t tiles = 0, macs = 0, bytes = 0;
   };
+  /// The model for one choice of input shapes; all have the same inputs and outputs but for their shapes.
+  struct Specialization {
+    std::vector<Tensor> inputs, outputs;
+    std::vector<Step> steps;
+    std::vector<std::string> goldenInputs, goldenOutputs; ///< files; empty where there are none
+
+    int64_t macs() const;
+    /// "x 1x32, mask 1x32".
+    std::string inputShapes() const;
+  };
   struct File {
     std::string path; ///< relative to the folder
     int64_t bytes = 0;
@@ -41,16 +51,19 @@ struct Manifest {
   std::string triple, cpu, features;
   std::vector<std::string> requiredFeatures; ///< of the CPU, checked before a run
   int64_t vectorBytes = 0;
-  std::vector<Tensor> inputs, outputs;
-  std::vector<Step> steps;
+  std::vector<Specialization> specializations = std::vector<Specialization>(1); ///< never empty
   int64_t numKernels = 0;
   int64_t arenaBytes = 0, weightsBytes = 0;
   std::vector<File> files; ///< by path
-  std::vector<std::string> goldenInputs, goldenOutputs;
   std::string modelHash, recipeHash, dataHash; ///< SHA-256; empty where there is none
   llvm::json::Object details; ///< further top-level entries, by the tools
 
-  int64_t macs() const;
+  Specialization &first() { return specializations.front(); }
+  const Specialization &first() const { return specializations.front(); }
+  /// What tells a specialization from the others: the shapes of those inputs that have several; of a lone one, of all.
+  std::string shapesOf(size_t specialization) const;
+  /// That of all, for messages: "x 1x32; x 1x128".
+  std::string listShapes() const;
   /// Text of the file; a pure function of the fields.
   std::string print() const;
   /// Errors name the field that is missing or wrong.

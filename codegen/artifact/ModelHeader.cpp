@@ -38,29 +38,69 @@ static std::string printable(llvm::StringRef name) {
   return result;
 }
 
-static void printTensors(llvm::raw_ostream &out, llvm::StringRef upper, llvm::StringRef role,
-                         llvm::ArrayRef<ModelTensor> tensors) {
+static std::string dimsOf(const ModelTensor &tensor) {
+  return llvm::join(llvm::map_range(tensor.type.getShape(), [](int64_t dim) { return std::to_string(dim); }), ", ");
+}
+
+/// The macros of input or output `index`. Where its shape depends on the specialization, macros of the shape are
+/// numbered, and ELEMENTS and BYTES without a number stand for the largest.
+static void printTensor(llvm::raw_ostream &out, llvm::StringRef prefix, llvm::StringRef role, size_t index,
+                        llvm::ArrayRef<const ModelTensor *> variants) {
+  const ModelTensor &tensor = *variants.front();
+  const AbiType &type = *findAbiType(tensor.type.getElementType());
+  auto allAgree = [&](auto fact) {
+    return llvm::all_of(variants, [&](const ModelTensor *other) { return fact(other->type) == fact(tensor.type); });
+  };
+  bool sameRank = allAgree([](mlir::RankedTensorType type) { return type.getRank(); });
+  bool sameShape = allAgree([](mlir::RankedTensorType type) { return type; });
+  auto define = [&](llvm::StringRef fact, const llvm::Twine &value) {
+    out << "#define " << prefix << '_' << fact << ' ' << value << '\n';
+  };
+
+  std::vector<std::string> shapes;
+  for (const ModelTensor *variant : sameShape ? variants.take_front() : variants)
+    shapes.push_back("[" + dimsOf(*variant) + "]");
+  out << "\n/* " << role << " " << index << ": " << printable(tensor.name) << ", " << type.name << " "
+      << llvm::join(shapes, " or ") << ", elements are " << type.cType << " */\n";
+  define("NAME", '"' + printable(tensor.name) + '"');
+  define("INDEX", llvm::Twine(index));
+  define("DTYPE", type.constant);
+  if (sameRank)
+    define("RANK", llvm::Twine(tensor.type.getRank()));
+  if (sameShape && tensor.type.getRank())
+    define("DIMS", "{" + dimsOf(tensor) + "}");
+  int64_t most = 0;
+  for (auto [number, variant] : llvm::enumerate(variants)) {
+    int64_t elements = variant->type.getNumElements();
+    most = std::max(most, elements);
+    if (sameShape)
+      continue;
+    std::string suffix = "_" + std::to_string(number);
+    if (!sameRank)
+      define("RANK" + suffix, llvm::Twine(variant->type.getRank()));
+    if (variant->type.getRank())
+      define("DIMS" + suffix, "{" + dimsOf(*variant) + "}");
+    define("ELEMENTS" + suffix, llvm::Twine(elements));
+    define("BYTES" + suffix, llvm::Twine(elements * type.bytes));
+  }
+  define("ELEMENTS", llvm::Twine(most));
+  define("BYTES", llvm::Twine(most * type.bytes));
+}
+
+static void printTensors(llvm::raw_ostream &out, llvm::StringRef upper, llvm::StringRef role, const CompiledModel &model,
+                         std::vector<ModelTensor> Specialization::*list) {
   llvm::StringSet<> used;
-  for (auto [index, tensor] : llvm::enumerate(tensors)) {
-    const AbiType &type = *findAbiType(tensor.type.getElementType());
+  for (auto [index, tensor] : llvm::enumerate(model.first().*list)) {
     std::string base = llvm::StringRef(identifierCharacters(tensor.name)).upper();
     if (base.empty())
       base = std::to_string(index);
     std::string stem = base;
     for (unsigned number = 2; !used.insert(stem).second; ++number)
       stem = base + "_" + std::to_string(number);
-    std::string prefix = (upper + "_" + role.upper() + "_" + stem).str();
-    std::string dims = llvm::join(llvm::map_range(tensor.type.getShape(), [](int64_t dim) { return std::to_string(dim); }), ", ");
-    out << "\n/* " << role << " " << index << ": " << printable(tensor.name) << ", " << type.name << " [" << dims
-        << "], elements are " << type.cType << " */\n";
-    out << "#define " << prefix << "_NAME \"" << printable(tensor.name) << "\"\n";
-    out << "#define " << prefix << "_INDEX " << index << "\n";
-    out << "#define " << prefix << "_DTYPE " << type.constant << "\n";
-    out << "#define " << prefix << "_RANK " << tensor.type.getRank() << "\n";
-    if (tensor.type.getRank())
-      out << "#define " << prefix << "_DIMS {" << dims << "}\n";
-    out << "#define " << prefix << "_ELEMENTS " << tensor.type.getNumElements() << "\n";
-    out << "#define " << prefix << "_BYTES " << tensorBytes(tensor) << "\n";
+    std::vector<const ModelTensor *> variants;
+    for (const Specialization &specialization : model.specializations)
+      variants.push_back(&(specialization.*list)[index]);
+    printTensor(out, (upper + "_" + role.upper() + "_" + stem).str(), role, index, variants);
   }
 }
 
@@ -96,6 +136,19 @@ extern const fettle_model {0}_model;
 
 )";
 
+// {0}: identifier, {1}: its upper case.
+static constexpr const char *choice =
+    R"(/* The model is compiled for several input shapes; {0}_model is the first of them. For another one:
+ *
+ *   const int64_t *dims[{1}_NUM_INPUTS] = {{...};       // the extents of each input
+ *   const fettle_model *model;
+ *   int32_t status = {0}_model.select(dims, &model);   // FETTLE_NO_SUCH_SHAPE where there is none
+ *   status = model->run(&context, inputs, outputs);
+ *
+ * or model = {0}_model.specializations[I]: macros of what depends on it end in _I, and _ELEMENTS and _BYTES without
+ * a number are those of the largest. Weights and arena serve all. */
+)";
+
 std::string modelHeader(const CompiledModel &model, llvm::StringRef identifier) {
   std::string upper = identifier.upper();
   std::string text;
@@ -104,10 +157,14 @@ std::string modelHeader(const CompiledModel &model, llvm::StringRef identifier) 
   out << llvm::formatv(opening, identifier, upper, model.target.name);
   out << "#define " << upper << "_ARENA_BYTES " << artifactArenaBytes(model) << "\n";
   out << "#define " << upper << "_WEIGHTS_BYTES " << model.weightsBytes << "\n";
-  out << "#define " << upper << "_NUM_INPUTS " << model.inputs.size() << "\n";
-  out << "#define " << upper << "_NUM_OUTPUTS " << model.outputs.size() << "\n";
-  printTensors(out, upper, "input", model.inputs);
-  printTensors(out, upper, "output", model.outputs);
+  out << "#define " << upper << "_NUM_INPUTS " << model.first().inputs.size() << "\n";
+  out << "#define " << upper << "_NUM_OUTPUTS " << model.first().outputs.size() << "\n";
+  if (model.specializations.size() > 1) {
+    out << "\n" << llvm::formatv(choice, identifier, upper);
+    out << "#define " << upper << "_NUM_SPECIALIZATIONS " << model.specializations.size() << "\n";
+  }
+  printTensors(out, upper, "input", model, &Specialization::inputs);
+  printTensors(out, upper, "output", model, &Specialization::outputs);
   out << "\n#endif\n";
   return text;
 }

@@ -1,9 +1,10 @@
 //===- ModelObject.cpp - a model's tables and runtime as one object -------===//
 //
-// The runtime (runtime/model_runtime.c) is embedded as bitcode and reads one
-// constant, `fettle_program`. Here that constant, and the public descriptor, are
-// added to the runtime's LLVM module as plain structs whose layout follows the
-// C headers field by field; then the module is compiled for the model's target.
+// The runtime (runtime/model_runtime.c) is embedded as bitcode; its functions take
+// a descriptor. Here the descriptors of all specializations are added to the
+// runtime's LLVM module as plain structs whose layout follows fettle_abi.h field by
+// field, with functions `run`, `run_steps` and `select` that pass them on; then the
+// module is compiled for the model's target.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,6 +14,7 @@
 #include "codegen/common/ObjectEmitter.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/IR/Constants.h"
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -25,17 +27,24 @@ extern const unsigned long model_runtime_bitcode_size, memory_bitcode_size, half
 
 static constexpr int64_t alignment = 64;
 
-static int64_t pointersOffset(const CompiledModel &model) { return llvm::alignTo(model.arenaBytes, alignment); }
+/// Into the arena, whose own part is as large as the largest specialization needs.
+static int64_t pointersOffset(const CompiledModel &model) {
+  int64_t most = 0;
+  for (const Specialization &specialization : model.specializations)
+    most = std::max(most, specialization.arenaBytes);
+  return llvm::alignTo(most, alignment);
+}
 
 int64_t artifactArenaBytes(const CompiledModel &model) {
   size_t most = 0;
-  for (const Step &step : model.steps)
-    most = std::max(most, step.arguments.size());
+  for (const Specialization &specialization : model.specializations)
+    for (const Step &step : specialization.steps)
+      most = std::max(most, step.arguments.size());
   return pointersOffset(model) + llvm::alignTo(most * sizeof(void *), alignment);
 }
 
-static llvm::Error checkSteps(const CompiledModel &model) {
-  for (const Step &step : model.steps) {
+static llvm::Error checkSteps(const CompiledModel &model, const Specialization &specialization) {
+  for (const Step &step : specialization.steps) {
     auto fault = [&](const char *what) {
       return llvm::createStringError("step '" + step.name + "' refers to " + what + " outside the model");
     };
@@ -46,15 +55,15 @@ static llvm::Error checkSteps(const CompiledModel &model) {
         return fault("a buffer");
       switch (argument.space) {
       case BufferReference::Input:
-        if (argument.index >= model.inputs.size())
+        if (argument.index >= specialization.inputs.size())
           return fault("an input");
         break;
       case BufferReference::Output:
-        if (argument.index >= model.outputs.size())
+        if (argument.index >= specialization.outputs.size())
           return fault("an output");
         break;
       case BufferReference::Arena:
-        if (argument.offset > model.arenaBytes)
+        if (argument.offset > specialization.arenaBytes)
           return fault("an arena buffer");
         break;
       case BufferReference::Weights:
@@ -69,7 +78,7 @@ static llvm::Error checkSteps(const CompiledModel &model) {
 
 namespace {
 
-/// Adds a model's constants to the runtime's module.
+/// Adds a model's constants, and the functions that know them, to the runtime's module.
 class TableBuilder {
 public:
   TableBuilder(llvm::Module &module, const CompiledModel &model)
@@ -77,32 +86,58 @@ public:
         i64(llvm::Type::getInt64Ty(context)), pointer(llvm::PointerType::getUnqual(context)) {}
 
   void build(llvm::StringRef identifier) {
-    llvm::Constant *inputs = tensors(model.inputs), *outputs = tensors(model.outputs), *allSteps = steps();
-    int64_t arenaBytes = artifactArenaBytes(model);
+    size_t count = model.specializations.size();
+    auto *listType = llvm::ArrayType::get(pointer, count);
+    llvm::GlobalVariable *list = global(llvm::Constant::getNullValue(listType));
+    llvm::Function *select = function({pointer, pointer});
+    llvm::SmallVector<llvm::Constant *> descriptors;
+    for (const Specialization &specialization : model.specializations)
+      descriptors.push_back(describe(specialization, identifier, list, select));
+    list->setInitializer(llvm::ConstantArray::get(listType, descriptors));
+    pass(select, "fettle_select", {descriptors.front()}, {});
 
-    // struct fettle_program (runtime/model_program.h).
-    llvm::GlobalVariable *declared = module.getNamedGlobal("fettle_program");
-    llvm::GlobalVariable *program =
-        global(record({word(model.inputs.size()), word(model.outputs.size()), word(model.steps.size()), word(0),
-                       wide(arenaBytes), wide(model.weightsBytes), wide(pointersOffset(model)), inputs, outputs,
-                       allSteps}));
-    declared->replaceAllUsesWith(program);
-    declared->eraseFromParent();
-
-    // fettle_model (fettle_abi.h): the one exported symbol.
-    llvm::GlobalVariable *descriptor = global(
-        record({word(FETTLE_ABI_VERSION), word(model.inputs.size()), word(model.outputs.size()),
-                word(model.kernels.size()), text(identifier), text(model.target.name), wide(arenaBytes),
-                wide(model.weightsBytes), inputs, outputs, module.getFunction("fettle_run"), word(model.steps.size()),
-                allSteps, module.getFunction("fettle_run_steps")}));
-    descriptor->setName(identifier + "_model");
-    descriptor->setLinkage(llvm::GlobalValue::ExternalLinkage);
-    descriptor->setAlignment(llvm::Align(16));
-    for (const char *internal : {"fettle_run", "fettle_run_steps"})
+    // The one exported symbol.
+    auto *first = llvm::cast<llvm::GlobalVariable>(descriptors.front());
+    first->setName(identifier + "_model");
+    first->setLinkage(llvm::GlobalValue::ExternalLinkage);
+    for (const char *internal : {"fettle_run_model", "fettle_select"})
       module.getFunction(internal)->setLinkage(llvm::GlobalValue::InternalLinkage);
   }
 
 private:
+  /// A fettle_model (fettle_abi.h).
+  llvm::Constant *describe(const Specialization &specialization, llvm::StringRef identifier, llvm::Constant *list,
+                           llvm::Constant *select) {
+    llvm::Function *run = function({pointer, pointer, pointer});
+    llvm::Function *runSteps = function({pointer, pointer, pointer, i32, i32});
+    llvm::Constant *numSteps = word(specialization.steps.size());
+    llvm::GlobalVariable *descriptor = global(
+        record({word(FETTLE_ABI_VERSION), word(specialization.inputs.size()), word(specialization.outputs.size()),
+                word(model.kernels.size()), text(identifier), text(model.target.name), wide(artifactArenaBytes(model)),
+                wide(model.weightsBytes), tensors(specialization.inputs), tensors(specialization.outputs), run, numSteps,
+                steps(specialization), runSteps, word(model.specializations.size()), list, select}));
+    descriptor->setAlignment(llvm::Align(16));
+    pass(run, "fettle_run_model", {descriptor, wide(pointersOffset(model))}, {word(0), numSteps});
+    pass(runSteps, "fettle_run_model", {descriptor, wide(pointersOffset(model))}, {});
+    return descriptor;
+  }
+
+  llvm::Function *function(llvm::ArrayRef<llvm::Type *> parameters) {
+    return llvm::Function::Create(llvm::FunctionType::get(i32, parameters, false), llvm::GlobalValue::InternalLinkage,
+                                  "call", module);
+  }
+
+  /// Makes `caller` call a function of the runtime with its own arguments between `front` and `back`.
+  void pass(llvm::Function *caller, llvm::StringRef callee, llvm::ArrayRef<llvm::Constant *> front,
+            llvm::ArrayRef<llvm::Constant *> back) {
+    llvm::IRBuilder<> builder(llvm::BasicBlock::Create(context, "", caller));
+    llvm::SmallVector<llvm::Value *> arguments(front);
+    for (llvm::Argument &argument : caller->args())
+      arguments.push_back(&argument);
+    llvm::append_range(arguments, back);
+    builder.CreateRet(builder.CreateCall(module.getFunction(callee), arguments));
+  }
+
   llvm::Constant *word(int64_t value) { return llvm::ConstantInt::getSigned(i32, value); }
   llvm::Constant *wide(int64_t value) { return llvm::ConstantInt::getSigned(i64, value); }
   llvm::Constant *record(llvm::ArrayRef<llvm::Constant *> fields) {
@@ -158,9 +193,9 @@ private:
     return function;
   }
 
-  llvm::Constant *steps() {
+  llvm::Constant *steps(const Specialization &specialization) {
     llvm::SmallVector<llvm::Constant *> records;
-    for (const Step &step : model.steps) {
+    for (const Step &step : specialization.steps) {
       llvm::SmallVector<llvm::Constant *> arguments;
       for (const BufferReference &argument : step.arguments)
         arguments.push_back(record({word(argument.space), word(argument.index), wide(argument.offset)}));
@@ -196,8 +231,11 @@ static llvm::Expected<std::unique_ptr<llvm::Module>> parse(llvm::LLVMContext &co
 llvm::Expected<std::vector<std::string>> emitModelObjects(const CompiledModel &model, llvm::StringRef identifier) {
   if (llvm::Error error = checkTensors(model))
     return error;
-  if (llvm::Error error = checkSteps(model))
+  if (llvm::Error error = checkSpecializations(model))
     return error;
+  for (const Specialization &specialization : model.specializations)
+    if (llvm::Error error = checkSteps(model, specialization))
+      return error;
   llvm::LLVMContext context;
   std::vector<std::string> objects;
   auto emit = [&](llvm::StringRef name, const unsigned char *bitcode, unsigned long size,

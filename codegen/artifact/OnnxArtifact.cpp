@@ -19,9 +19,9 @@ llvm::Error writeOnnxArtifact(llvm::StringRef directory, const OnnxArtifact &art
   manifest.version = options.version;
   manifest.targetName = artifact.target.name;
   manifest.opset = artifact.target.opset;
-  manifest.inputs = describeTensors(artifact.inputs);
-  manifest.outputs = describeTensors(artifact.outputs);
-  manifest.steps = artifact.steps;
+  manifest.first().inputs = describeTensors(artifact.inputs);
+  manifest.first().outputs = describeTensors(artifact.outputs);
+  manifest.first().steps = artifact.steps;
   manifest.weightsBytes = artifact.weightsBytes;
   manifest.modelHash = options.modelHash;
   manifest.recipeHash = options.recipeHash;
@@ -39,7 +39,7 @@ llvm::Error writeOnnxArtifact(llvm::StringRef directory, const OnnxArtifact &art
       return described.takeError();
     manifest.files.push_back(std::move(*described));
   }
-  if (llvm::Error error = writeGoldenVectors(*folder, options.goldenInputs, options.goldenOutputs, manifest))
+  if (llvm::Error error = writeGoldenVectors(*folder, options.golden, manifest))
     return error;
   llvm::sort(manifest.files, [](const Manifest::File &a, const Manifest::File &b) { return a.path < b.path; });
   if (llvm::Error error = folder->write("manifest.json", manifest.print()))

@@ -81,12 +81,37 @@ llvm::Error checkTensors(const CompiledModel &model) {
       return llvm::createStringError(start + " has an element type that the C ABI cannot name");
     return llvm::Error::success();
   };
-  for (const ModelTensor &input : model.inputs)
-    if (llvm::Error error = check("input", input))
-      return error;
-  for (const ModelTensor &output : model.outputs)
-    if (llvm::Error error = check("output", output))
-      return error;
+  for (const Specialization &specialization : model.specializations) {
+    for (const ModelTensor &input : specialization.inputs)
+      if (llvm::Error error = check("input", input))
+        return error;
+    for (const ModelTensor &output : specialization.outputs)
+      if (llvm::Error error = check("output", output))
+        return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error checkSpecializations(const CompiledModel &model) {
+  auto alike = [](llvm::ArrayRef<ModelTensor> a, llvm::ArrayRef<ModelTensor> b, bool ranksToo) {
+    return a.size() == b.size() && llvm::all_of(llvm::zip(a, b), [&](const auto &pair) {
+             const auto &[x, y] = pair;
+             return x.name == y.name && x.type.getElementType() == y.type.getElementType() &&
+                    (!ranksToo || x.type.getRank() == y.type.getRank());
+           });
+  };
+  auto sameShapes = [](llvm::ArrayRef<ModelTensor> a, llvm::ArrayRef<ModelTensor> b) {
+    return llvm::all_of(llvm::zip(a, b), [](const auto &pair) { return std::get<0>(pair).type == std::get<1>(pair).type; });
+  };
+  for (auto [index, specialization] : llvm::enumerate(model.specializations)) {
+    if (!alike(model.first().inputs, specialization.inputs, /*ranksToo=*/true))
+      return llvm::createStringError("the inputs of two specializations differ in more than their extents");
+    if (!alike(model.first().outputs, specialization.outputs, /*ranksToo=*/false))
+      return llvm::createStringError("the outputs of two specializations differ in more than their shapes");
+    for (const Specialization &earlier : llvm::ArrayRef(model.specializations).take_front(index))
+      if (sameShapes(earlier.inputs, specialization.inputs))
+        return llvm::createStringError("two specializations have the same input shapes");
+  }
   return llvm::Error::success();
 }
 

@@ -26,6 +26,9 @@ mlir::Type elementType(const AbiType &type, mlir::MLIRContext *context);
 /// Checks that all inputs and outputs can be described by a fettle_tensor: known
 /// type, static shape, rank up to FETTLE_MAX_RANK. The error names the tensor.
 llvm::Error checkTensors(const CompiledModel &model);
+/// Checks that a call can tell the specializations apart and treat them alike: names and types of inputs and outputs
+/// and ranks of inputs agree, and no two have the same input shapes.
+llvm::Error checkSpecializations(const CompiledModel &model);
 /// Bytes of a tensor at the ABI: contiguous, row-major.
 int64_t tensorBytes(const ModelTensor &tensor);
 

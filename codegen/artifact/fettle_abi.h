@@ -29,7 +29,8 @@ enum fettle_status {
   FETTLE_OK = 0,
   FETTLE_NULL_POINTER = 1,     /* weights, arena, an input or an output is null (and not of zero bytes) */
   FETTLE_MISALIGNED = 2,       /* weights or arena not aligned to 64 bytes */
-  FETTLE_OUT_OF_RANGE = 3      /* run_steps: no such steps */
+  FETTLE_OUT_OF_RANGE = 3,     /* run_steps: no such steps */
+  FETTLE_NO_SUCH_SHAPE = 4     /* select: the model is not compiled for these input shapes */
 };
 
 /* Runs tiles [begin, end) of one kernel. */
@@ -88,6 +89,13 @@ typedef struct fettle_model {
   /* For profilers: runs steps [first, last) only. run is run_steps(..., 0, num_steps). */
   int32_t (*run_steps)(const fettle_context *context, const void *const *inputs, void *const *outputs, int32_t first,
                        int32_t last);
+  /* The input shapes that the model is compiled for: one descriptor for each, alike but for the extents of inputs and
+   * outputs, the steps, run and run_steps. NAME_model is the first. Weights and arena serve all of them. */
+  int32_t num_specializations;
+  const struct fettle_model *const *specializations;
+  /* Stores the specialization in which input i has the extents dims[i], of which there are inputs[i].rank. Returns a
+   * fettle_status; `chosen` is null where it is not FETTLE_OK. */
+  int32_t (*select)(const int64_t *const *dims, const struct fettle_model **chosen);
 } fettle_model;
 
 #ifdef __cplusplus

@@ -30,6 +30,13 @@ mlir::Type computeType(mlir::Type element);
 /// Contiguous memref of the storage type; axes of extent 0 become 1.
 mlir::MemRefType bufferType(mlir::RankedTensorType type);
 
+/// What the width of panels of weights was chosen for (chooseTile); others will do, at some cost.
+struct PanelChoice {
+  int64_t rows, columnVectors;
+  int64_t parts, temporaries;
+  int64_t bytes; ///< of the packed weights
+};
+
 /// A constant operand whose bytes the builder wants in another order. The driver
 /// calls `pack` once and passes the result in place of the operand; the memref
 /// argument then has `packedType`.
@@ -38,6 +45,7 @@ struct OperandPacking {
   mlir::MemRefType packedType;
   std::function<std::vector<char>(const HostTensor &)> pack;
   std::string layout; ///< names the packing, e.g. "conv NR=32": equal (operand bytes, layout) are stored once
+  std::optional<PanelChoice> panels = std::nullopt; ///< where the packing is panels of a width that was chosen
 };
 
 struct LoweredKernel {

@@ -1,9 +1,11 @@
 //===- CompileModule.cpp - nn kernels to a compiled model -----------------===//
 //
-// 1. plan: every value gets its buffer;
-// 2. kernels: equal ones are found, each distinct one is built and compiled, on all threads;
-// 3. weights: constant operands get their place in the weights file, in the order of first use;
-// 4. steps: one per nn.kernel, in program order.
+// 1. kernels: equal ones are found, over all specializations;
+// 2. panels: kernels that read the same weights agree on their packing, where that costs nothing;
+// 3. each distinct kernel is built and compiled, on all threads;
+// 4. for each specialization, buffers: every value gets its place in the arena;
+// 5. weights: constant operands get their place in the weights file, in the order of first use;
+// 6. steps: one per nn.kernel, in program order.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,6 +14,8 @@
 #include "codegen/cpu/KernelKey.h"
 #include "codegen/cpu/KernelLowering.h"
 #include "codegen/cpu/MemoryPlan.h"
+#include "codegen/cpu/PanelAgreement.h"
+#include "codegen/cpu/WeightsLayout.h"
 #include "ir/support/Origin.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -20,7 +24,7 @@
 #include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "llvm/Support/MathExtras.h"
+#include "llvm/ADT/IntEqClasses.h"
 #include "llvm/Support/ThreadPool.h"
 #include <mutex>
 
@@ -64,15 +68,23 @@ static FailureOr<LoweredKernel> buildKernel(nn::KernelOp kernel, const CpuTarget
   return failure();
 }
 
-static void compileUnit(Unit &unit, StringRef symbol, const CpuTarget &target, unsigned optLevel) {
+static LogicalResult buildUnit(Unit &unit, const CpuTarget &target) {
   unit.module = ModuleOp::create(unit.kernel.getLoc());
   OpBuilder b(unit.module->getBodyRegion());
   FailureOr<LoweredKernel> lowered = buildKernel(unit.kernel, target, b);
-  if (failed(lowered)) {
+  if (failed(lowered))
+    return failure();
+  unit.lowered = *lowered;
+  return success();
+}
+
+static void compileUnit(Unit &unit, StringRef symbol, const CpuTarget &target, unsigned optLevel) {
+  LogicalResult built = buildUnit(unit, target);
+  setAgreedPanelVectors(unit.kernel, 0);
+  if (failed(built)) {
     unit.error = "no kernel builder takes it";
     return;
   }
-  unit.lowered = *lowered;
   llvm::Expected<std::string> object = lowerKernel(*unit.module, symbol, target, optLevel);
   if (object)
     unit.object = std::move(*object);
@@ -82,6 +94,14 @@ static void compileUnit(Unit &unit, StringRef symbol, const CpuTarget &target, u
 }
 
 static std::string symbolOf(unsigned kernel) { return "kernel_" + std::to_string(kernel); }
+
+/// Calls `work` with the index of each unit, on `jobs` threads.
+static void forEachUnit(size_t units, unsigned jobs, llvm::function_ref<void(unsigned)> work) {
+  llvm::DefaultThreadPool pool(llvm::hardware_concurrency(std::max(1u, jobs)));
+  for (unsigned i = 0; i < units; ++i)
+    pool.async(work, i);
+  pool.wait();
+}
 
 /// Compiles all units on `jobs` threads. Which thread compiles which does not show in the result.
 static llvm::Error compileUnits(MutableArrayRef<Unit> units, const CpuTarget &target, const CompileOptions &options) {
@@ -93,54 +113,13 @@ static llvm::Error compileUnits(MutableArrayRef<Unit> units, const CpuTarget &ta
     if (options.progress)
       options.progress(++done, units.size());
   };
-  llvm::DefaultThreadPool pool(llvm::hardware_concurrency(std::max(1u, options.jobs)));
-  for (unsigned i = 0; i < units.size(); ++i)
-    pool.async(compileOne, i);
-  pool.wait();
+  forEachUnit(units.size(), options.jobs, compileOne);
   llvm::Error errors = llvm::Error::success();
   for (Unit &unit : units)
     if (!unit.error.empty())
       errors = llvm::joinErrors(std::move(errors), llvm::createStringError("node '" + formatOrigins(unit.kernel.getLoc()) + "': error: " + unit.error));
   return errors;
 }
-
-namespace {
-
-/// The weights file while it is laid out: a constant in one packing is stored once.
-class WeightsLayout {
-public:
-  explicit WeightsLayout(CompiledModel &model) : model(model) {}
-
-  int64_t place(ElementsAttr value, const OperandPacking *packing) {
-    // Attributes are uniqued: the pointer names the constant.
-    auto [it, isNew] = offsets.try_emplace({value.getAsOpaquePointer(), packing ? packing->layout : std::string()}, model.weightsBytes);
-    if (!isNew)
-      return it->second;
-    WeightSegment segment;
-    segment.offset = model.weightsBytes;
-    if (packing) {
-      MemRefType type = packing->packedType;
-      segment.bytes = type.getNumElements() * elementBytes(type.getElementType());
-      segment.make = [value, pack = packing->pack] { return pack(HostTensor::fromAttribute(value)); };
-    } else {
-      auto type = cast<RankedTensorType>(value.getType());
-      segment.bytes = type.getNumElements() * elementBytes(type.getElementType());
-      segment.make = [value] {
-        HostTensor tensor = HostTensor::fromAttribute(value);
-        return std::vector<char>(tensor.bytes().begin(), tensor.bytes().end());
-      };
-    }
-    model.weightsBytes = llvm::alignTo(segment.offset + segment.bytes, 64);
-    model.weights.push_back(std::move(segment));
-    return it->second;
-  }
-
-private:
-  CompiledModel &model;
-  std::map<std::pair<const void *, std::string>, int64_t> offsets;
-};
-
-} // namespace
 
 static int64_t totalBytes(TypeRange types) {
   int64_t bytes = 0;
@@ -163,38 +142,84 @@ static std::string nameOf(DictionaryAttr attributes, StringRef fallback, unsigne
   return (fallback + llvm::Twine(i)).str();
 }
 
-llvm::Expected<CompiledModel> compileModule(ModuleOp module, const CpuTarget &target, const CompileOptions &options) {
-  auto function = module.lookupSymbol<func::FuncOp>("main");
-  if (!function)
-    return llvm::createStringError("the module has no function 'main'");
-  CompiledModel model;
-  model.target = target;
-  for (unsigned i = 0; i < function.getNumArguments(); ++i)
-    model.inputs.push_back({nameOf(function.getArgAttrDict(i), "input", i), cast<RankedTensorType>(function.getArgumentTypes()[i])});
-  for (unsigned i = 0; i < function.getNumResults(); ++i)
-    model.outputs.push_back({nameOf(function.getResultAttrDict(i), "output", i), cast<RankedTensorType>(function.getResultTypes()[i])});
+static std::vector<ModelTensor> describeTensors(TypeRange types, llvm::function_ref<DictionaryAttr(unsigned)> attributesOf,
+                                                StringRef fallback) {
+  std::vector<ModelTensor> tensors;
+  for (auto [i, type] : llvm::enumerate(types))
+    tensors.push_back({nameOf(attributesOf(i), fallback, i), cast<RankedTensorType>(type)});
+  return tensors;
+}
 
-  MemoryPlan plan = planMemory(function);
-  model.arenaBytes = plan.arenaBytes;
+namespace {
 
-  std::vector<Unit> units;
-  llvm::StringMap<unsigned> unitOfKey;
+/// @main of a module, and which unit each of its kernels is.
+struct Program {
+  func::FuncOp function;
   SmallVector<std::pair<nn::KernelOp, unsigned>> calls;
-  for (auto kernel : function.getOps<nn::KernelOp>()) {
-    auto [it, isNew] = unitOfKey.try_emplace(kernelKey(kernel), units.size());
-    if (isNew)
-      units.emplace_back().kernel = kernel;
-    calls.push_back({kernel, it->second});
-  }
-  if (llvm::Error error = compileUnits(units, target, options))
-    return std::move(error);
+};
 
-  WeightsLayout weights(model);
-  for (auto [kernel, unit] : calls) {
+} // namespace
+
+/// The constant that a kernel reads as operand `i`; null where it is computed.
+static nn::ConstantOp constantOperand(nn::KernelOp kernel, unsigned i) {
+  return storageRoot(kernel.getInputs()[i]).getDefiningOp<nn::ConstantOp>();
+}
+
+/// Tells kernels that read the same weights in panels how wide those shall be (PanelAgreement.h). What a builder would
+/// choose is known when it has built; the code is then built again.
+static void agreeOnPanels(ArrayRef<Program> programs, MutableArrayRef<Unit> units, EqualConstants &equals,
+                          const CpuTarget &target, unsigned jobs) {
+  SmallVector<std::optional<PanelChoice>> choices(units.size());
+  SmallVector<unsigned> operands(units.size());
+  forEachUnit(units.size(), jobs, [&](unsigned i) {
+    if (failed(buildUnit(units[i], target)))
+      return; // compileUnits tells
+    for (const OperandPacking &packing : units[i].lowered.packings)
+      if (packing.panels) {
+        choices[i] = packing.panels;
+        operands[i] = packing.operand;
+      }
+    units[i].module = nullptr;
+  });
+  llvm::IntEqClasses groups(units.size());
+  DenseMap<Attribute, unsigned> firstReader;
+  for (const Program &program : programs)
+    for (auto [kernel, unit] : program.calls)
+      if (choices[unit]) {
+        ElementsAttr constant = equals.find(constantOperand(kernel, operands[unit]).getValue());
+        groups.join(firstReader.try_emplace(constant, unit).first->second, unit);
+      }
+  groups.compress();
+  std::vector<SmallVector<unsigned>> members(groups.getNumClasses());
+  for (unsigned i = 0; i < units.size(); ++i)
+    if (choices[i])
+      members[groups[i]].push_back(i);
+  for (ArrayRef<unsigned> group : members) {
+    if (group.size() < 2)
+      continue;
+    SmallVector<PanelChoice> wishes;
+    for (unsigned i : group)
+      wishes.push_back(*choices[i]);
+    for (auto [i, vectors] : llvm::zip_equal(group, agreeOnPanels(target, wishes)))
+      setAgreedPanelVectors(units[i].kernel, vectors);
+  }
+}
+
+/// Buffers and steps of one specialization; its weights go to `weights`.
+static Specialization assemble(const Program &program, ArrayRef<Unit> units, WeightsLayout &weights) {
+  func::FuncOp function = program.function;
+  Specialization result;
+  auto argumentAttributes = [&](unsigned i) { return function.getArgAttrDict(i); };
+  auto resultAttributes = [&](unsigned i) { return function.getResultAttrDict(i); };
+  result.inputs = describeTensors(function.getArgumentTypes(), argumentAttributes, "input");
+  result.outputs = describeTensors(function.getResultTypes(), resultAttributes, "output");
+  MemoryPlan plan = planMemory(function);
+  result.arenaBytes = plan.arenaBytes;
+  for (auto [kernel, unit] : program.calls) {
     const LoweredKernel &lowered = units[unit].lowered;
     Step step{formatOrigins(kernel.getLoc()), unit, lowered.tiles, {}, totalMacs(kernel), totalBytes(kernel->getOperandTypes()) + totalBytes(kernel->getResultTypes())};
     for (auto [i, operand] : llvm::enumerate(kernel.getInputs())) {
-      auto constant = storageRoot(operand).getDefiningOp<nn::ConstantOp>();
+      nn::ConstantOp constant = constantOperand(kernel, i);
       if (!constant) {
         step.arguments.push_back(plan.buffers.lookup(operand));
         continue;
@@ -205,10 +230,41 @@ llvm::Expected<CompiledModel> compileModule(ModuleOp module, const CpuTarget &ta
           packing = &candidate;
       step.arguments.push_back({BufferReference::Weights, 0, weights.place(constant.getValue(), packing)});
     }
-    for (Value result : kernel.getOutputs())
-      step.arguments.push_back(plan.buffers.lookup(result));
-    model.steps.push_back(std::move(step));
+    for (Value output : kernel.getOutputs())
+      step.arguments.push_back(plan.buffers.lookup(output));
+    result.steps.push_back(std::move(step));
   }
+  return result;
+}
+
+llvm::Expected<CompiledModel> compileModule(ArrayRef<ModuleOp> modules, const CpuTarget &target, const CompileOptions &options) {
+  std::vector<Unit> units;
+  llvm::StringMap<unsigned> unitOfKey;
+  SmallVector<Program> programs;
+  for (ModuleOp module : modules) {
+    Program &program = programs.emplace_back();
+    program.function = module.lookupSymbol<func::FuncOp>("main");
+    if (!program.function)
+      return llvm::createStringError("the module has no function 'main'");
+    for (auto kernel : program.function.getOps<nn::KernelOp>()) {
+      auto [it, isNew] = unitOfKey.try_emplace(kernelKey(kernel), units.size());
+      if (isNew)
+        units.emplace_back().kernel = kernel;
+      program.calls.push_back({kernel, it->second});
+    }
+  }
+  EqualConstants equals;
+  if (modules.size() > 1)
+    agreeOnPanels(programs, units, equals, target, options.jobs);
+  if (llvm::Error error = compileUnits(units, target, options))
+    return std::move(error);
+
+  CompiledModel model;
+  model.target = target;
+  model.specializations.clear();
+  WeightsLayout weights(model, equals);
+  for (const Program &program : programs)
+    model.specializations.push_back(assemble(program, units, weights));
   for (auto [i, unit] : llvm::enumerate(units)) {
     auto kind = unit.kernel->getAttrOfType<StringAttr>("kind");
     model.kernels.push_back({symbolOf(i), kind ? kind.str() : std::string("map")});

@@ -19,10 +19,11 @@ struct CompileOptions {
 /// context, before compileModule.
 void loadCodegenDialects(mlir::MLIRContext &context);
 
-/// Compiles @main of a module in the form that form-kernels leaves (nn.kernel,
-/// nn.constant, nn.reshape, return). The constants must outlive the result: weights
-/// are packed when the artifact is written. Equal kernels are compiled once.
-llvm::Expected<CompiledModel> compileModule(mlir::ModuleOp module, const CpuTarget &target, const CompileOptions &options);
+/// Compiles @main of modules in the form that form-kernels leaves (nn.kernel,
+/// nn.constant, nn.reshape, return): one module for each specialization of one
+/// model. The constants must outlive the result: weights are packed when the
+/// artifact is written. Equal kernels are compiled once, equal weights stored once.
+llvm::Expected<CompiledModel> compileModule(llvm::ArrayRef<mlir::ModuleOp> modules, const CpuTarget &target, const CompileOptions &options);
 
 } // namespace fettle::codegen
 

@@ -17,6 +17,7 @@
 #include "codegen/cpu/ConvolutionBuilder.h"
 #include "codegen/cpu/KernelBuilders.h"
 #include "codegen/cpu/PackWeights.h"
+#include "codegen/cpu/PanelAgreement.h"
 #include "codegen/cpu/RegisterTile.h"
 #include "codegen/cpu/MemoryPlan.h"
 #include "llvm/Support/MathExtras.h"
@@ -107,7 +108,7 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   std::optional<DotProduct> dot;
   if (isPacked && !p.lhsIsTransposed)
     dot = DotProduct::choose(target, lhsElement, op.getRhs().getType().getElementType());
-  RegisterTile tile = RegisterTile::choose(target, accumulator, p.m, p.n, lhsElement, rhsElement, dot);
+  RegisterTile tile = RegisterTile::choose(target, accumulator, p.m, p.n, lhsElement, rhsElement, dot, isPacked ? agreedPanelVectors(kernel) : 0);
   tile.lhsZeroPoint = int64_t(op.getZeroPoint());
 
   LoweredKernel lowered;

@@ -24,6 +24,7 @@
 
 #include "codegen/cpu/ConvolutionBuilder.h"
 #include "codegen/cpu/PackWeights.h"
+#include "codegen/cpu/PanelAgreement.h"
 #include "codegen/cpu/RegisterTile.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -192,7 +193,7 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   std::optional<DotProduct> dot;
   if (hasFewTaps || s.c % 4 == 0 || s.c < 4)
     dot = DotProduct::choose(target, element, conv.getWeight().getType().getElementType());
-  RegisterTile tile = RegisterTile::choose(target, accumulator, s.ow, s.o / s.groups, element, /*rhsElement=*/Type(), dot);
+  RegisterTile tile = RegisterTile::choose(target, accumulator, s.ow, s.o / s.groups, element, /*rhsElement=*/Type(), dot, agreedPanelVectors(kernel));
   tile.lhsZeroPoint = int64_t(conv.getZeroPoint());
 
   LoweredKernel lowered;

@@ -36,12 +36,14 @@ static Value widen(ImplicitLocOpBuilder &b, Value value, Type element, Type accu
 }
 
 RegisterTile RegisterTile::choose(const CpuTarget &target, Type accumulator, int64_t rows, int64_t columns, Type lhsElement, Type rhsElement,
-                                  std::optional<DotProduct> dot) {
+                                  std::optional<DotProduct> dot, int64_t vectors) {
   RegisterTile tile;
   tile.lanes = target.vectorBytes * 8 / accumulator.getIntOrFloatBitWidth();
   tile.columns = columns;
   int64_t columnVectors = llvm::divideCeil(columns, tile.lanes);
-  tile.shape = dot ? chooseTile(target, rows, columnVectors, {dot->parts(), dot->temporaries()}) : chooseTile(target, rows, columnVectors);
+  TileStep step = dot ? TileStep{dot->parts(), dot->temporaries()} : multiplyAddStep(target);
+  tile.shape = chooseTile(target, rows, columnVectors, step, vectors);
+  tile.panelChoice = {rows, columnVectors, step.parts, step.temporaries, 0};
   tile.dot = dot;
   tile.accumulator = accumulator;
   tile.hasFma = target.hasFma;
@@ -62,10 +64,17 @@ ZeroPointTable RegisterTile::zeroPointTable(int64_t entries, std::function<bool(
 }
 
 PackedWeights RegisterTile::pack(unsigned operand, WeightsView view, int64_t run, ZeroPointTable table) const {
-  if (!dot)
-    return {packPanels(operand, std::move(view), panelColumns(), accumulator)};
-  QuadPanels panels{std::move(view), {run}, *dot, shape.vectors, std::move(table)};
-  return {panels.pack(accumulator.getContext(), operand), panels.tableOffset(), panels.tableBytes()};
+  PackedWeights packed;
+  if (dot) {
+    QuadPanels panels{std::move(view), {run}, *dot, shape.vectors, std::move(table)};
+    packed = {panels.pack(accumulator.getContext(), operand), panels.tableOffset(), panels.tableBytes()};
+  } else {
+    packed = {packPanels(operand, std::move(view), panelColumns(), accumulator)};
+  }
+  packed.packing.panels = panelChoice;
+  MemRefType type = packed.packing.packedType;
+  packed.packing.panels->bytes = type.getNumElements() * elementBytes(type.getElementType());
+  return packed;
 }
 
 Value RegisterTile::emitFirstColumn(ImplicitLocOpBuilder &b, Value panel) const {

@@ -32,11 +32,13 @@ struct RegisterTile {
   bool rhsIsPacked;        ///< else row-major with masked tails
   int64_t lhsZeroPoint = 0; ///< subtracted from each element of the left-hand side (with a DotProduct: by the caller, from the start)
   std::optional<DotProduct> dot = std::nullopt;
+  PanelChoice panelChoice = {};
 
   /// The tile for an output of `rows` x `columns`; the flat memrefs are set once the function exists.
   /// `rhsElement` null: the right-hand side is packed, in the accumulator's type or, with `dot`, as its quads.
+  /// `vectors`: its width, where that is not free.
   static RegisterTile choose(const CpuTarget &target, mlir::Type accumulator, int64_t rows, int64_t columns, mlir::Type lhsElement,
-                             mlir::Type rhsElement, std::optional<DotProduct> dot = std::nullopt);
+                             mlir::Type rhsElement, std::optional<DotProduct> dot = std::nullopt, int64_t vectors = 0);
 
   int64_t panelColumns() const { return shape.vectors * lanes; }
   int64_t panels() const { return (columns + panelColumns() - 1) / panelColumns(); }

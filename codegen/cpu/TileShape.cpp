@@ -11,28 +11,35 @@ static bool fits(const CpuTarget &target, int64_t rows, int64_t vectors, TileSte
   return rows * vectors + vectors * step.parts + step.temporaries <= target.vectorRegisters;
 }
 
-/// AVX-512 broadcasts from memory inside the multiply-add; others need a register for it,
-/// and without FMA one more for the product.
-static TileStep multiplyAddStep(const CpuTarget &target) { return {1, target.vectorBytes == 64 || target.hasFma ? 1 : 2}; }
+TileStep multiplyAddStep(const CpuTarget &target) {
+  // AVX-512 broadcasts from memory inside the multiply-add; others need a register for it,
+  // and without FMA one more for the product.
+  return {1, target.vectorBytes == 64 || target.hasFma ? 1 : 2};
+}
 
 TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors) {
   return chooseTile(target, rows, columnVectors, multiplyAddStep(target));
 }
 
-TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors, TileStep step) {
-  TileShape best;
-  double bestCost = 1e300;
-  for (int64_t vectors = 1; vectors <= std::min<int64_t>(8, columnVectors); ++vectors)
-    for (int64_t tileRows = 1; tileRows <= std::min<int64_t>(28, rows); ++tileRows) {
-      if (!fits(target, tileRows, vectors, step))
+double tileCycles(int64_t rows, int64_t columnVectors, TileStep step, TileShape tile) {
+  double loads = tile.rows + tile.vectors * step.parts, multiplyAdds = tile.rows * tile.vectors * step.parts;
+  // The last terms prefer, among equals, the tile that reads least: whole vectors of weights come from further away.
+  double cycles = std::max({multiplyAdds / 2.0, loads / 2.0, 5.0}) + 0.02 * tile.rows + 0.04 * tile.vectors * step.parts;
+  return cycles * llvm::divideCeil(rows, tile.rows) * llvm::divideCeil(columnVectors, tile.vectors);
+}
+
+TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors, TileStep step, int64_t vectors) {
+  TileShape best{1, vectors ? 0 : 1};
+  double bestCycles = 1e300;
+  int64_t narrowest = vectors ? vectors : 1, widest = vectors ? vectors : std::min(maxTileVectors, columnVectors);
+  for (TileShape tile{1, narrowest}; tile.vectors <= widest; ++tile.vectors)
+    for (tile.rows = 1; tile.rows <= std::min<int64_t>(28, rows); ++tile.rows) {
+      if (!fits(target, tile.rows, tile.vectors, step))
         continue;
-      double loads = tileRows + vectors * step.parts, multiplyAdds = tileRows * vectors * step.parts;
-      // The last terms prefer, among equals, the tile that reads least: whole vectors of weights come from further away.
-      double cycles = std::max({multiplyAdds / 2.0, loads / 2.0, 5.0}) + 0.02 * tileRows + 0.04 * vectors * step.parts;
-      double cost = cycles * llvm::divideCeil(rows, tileRows) * llvm::divideCeil(columnVectors, vectors);
-      if (cost < bestCost) {
-        bestCost = cost;
-        best = {tileRows, vectors};
+      double cycles = tileCycles(rows, columnVectors, step, tile);
+      if (cycles < bestCycles) {
+        bestCycles = cycles;
+        best = tile;
       }
     }
   return best;

@@ -26,7 +26,14 @@ struct TileStep {
   int64_t parts = 1;       ///< registers of each vector of weights, with a multiply-add each
   int64_t temporaries = 1; ///< registers for the inputs and what is made of them
 };
-TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors, TileStep step);
+/// The step of an ordinary multiply-add.
+TileStep multiplyAddStep(const CpuTarget &target);
+/// `vectors`: the width of the tile, where that is not free; one that does not fit gives a tile without vectors.
+TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors, TileStep step, int64_t vectors = 0);
+constexpr int64_t maxTileVectors = 8;
+
+/// The estimate, for one step of the reduction of the whole output.
+double tileCycles(int64_t rows, int64_t columnVectors, TileStep step, TileShape tile);
 
 } // namespace fettle::codegen
 

@@ -58,7 +58,7 @@ llvm::Expected<std::vector<double>> BenchCommand::measureCalls(Environment &envi
   for (size_t call = 0; latencies.size() < mostCalls; ++call) {
     Buffers &sample = samples[call % samples.size()];
     double before = environment.clockSeconds();
-    if (llvm::Error error = model.run(sample.inputPointers, sample.outputPointers))
+    if (llvm::Error error = model.run(sample.inputPointers, sample.outputPointers, specialization))
       return std::move(error);
     double after = environment.clockSeconds();
     if (before >= warmUntil || after >= end)
@@ -72,7 +72,7 @@ llvm::Expected<std::vector<double>> BenchCommand::measureCalls(Environment &envi
 
 llvm::Expected<std::vector<double>> BenchCommand::measureSteps(Environment &environment, codegen::LoadedModel &model,
                                                                Buffers &sample) {
-  std::vector<double> fastest(model.manifest().steps.size(), 1e30);
+  std::vector<double> fastest(model.manifest().specializations[specialization].steps.size(), 1e30);
   double end = environment.clockSeconds() + seconds;
   do {
     double last = environment.clockSeconds();
@@ -81,13 +81,13 @@ llvm::Expected<std::vector<double>> BenchCommand::measureSteps(Environment &envi
       fastest[step] = std::min(fastest[step], now - last);
       last = environment.clockSeconds();
     };
-    if (llvm::Error error = model.runSteps(sample.inputPointers, sample.outputPointers, afterStep))
+    if (llvm::Error error = model.runSteps(sample.inputPointers, sample.outputPointers, afterStep, specialization))
       return std::move(error);
   } while (environment.clockSeconds() < end);
   return fastest;
 }
 
-llvm::json::Array BenchCommand::reportSteps(Environment &environment, const codegen::Manifest &manifest,
+llvm::json::Array BenchCommand::reportSteps(Environment &environment, llvm::ArrayRef<codegen::Manifest::Step> steps,
                                             llvm::ArrayRef<double> times) {
   double peak = measurePeakFlops() * threads, total = std::accumulate(times.begin(), times.end(), 0.0);
   if (wantsText()) {
@@ -97,7 +97,7 @@ llvm::json::Array BenchCommand::reportSteps(Environment &environment, const code
                                      "MACs", "GFLOP/s", "% peak", "bytes", "GB/s", "kind", "nodes");
   }
   llvm::json::Array list;
-  for (auto [step, time] : llvm::zip_equal(manifest.steps, times)) {
+  for (auto [step, time] : llvm::zip_equal(steps, times)) {
     double flops = 2.0 * step.macs / time;
     if (wantsText())
       environment.out << llvm::formatv("{0,10:f2} {1,5:f1}% {2,12} {3,9:f1} {4,7:f1} {5,12} {6,8:f1}  {7,-12} {8}\n",
@@ -125,11 +125,18 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
   if (!subject)
     return subject.takeError();
   const codegen::Manifest &manifest = (*subject)->manifest();
-  auto samples = dataPath.empty()
-                     ? llvm::Expected<calibration::Samples>(calibration::Samples::random((*subject)->inputs(), 1, 0))
-                     : readSamples(context, **subject, dataPath);
-  if (!samples)
-    return samples.takeError();
+  specialization = (*subject)->specializations().front();
+  std::optional<calibration::Samples> samples;
+  if (dataPath.empty()) {
+    samples = calibration::Samples::random((*subject)->inputs(specialization), 1, 0);
+  } else {
+    auto data = readData(context, **subject, dataPath);
+    if (!data)
+      return data.takeError();
+    samples = std::move(data->samples);
+    specialization = data->specialization;
+  }
+  const codegen::Manifest::Specialization &measured = manifest.specializations[specialization];
 
   int64_t bytesBefore = residentBytes();
   double start = environment.clockSeconds();
@@ -139,9 +146,9 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
   double loadSeconds = environment.clockSeconds() - start;
   std::vector<Buffers> buffers;
   for (int64_t i = 0; i < samples->size(); ++i)
-    buffers.emplace_back(samples->sample(i), (*model)->outputTypes(&context));
+    buffers.emplace_back(samples->sample(i), (*model)->outputTypes(&context, specialization));
   start = environment.clockSeconds();
-  if (llvm::Error error = (*model)->run(buffers.front().inputPointers, buffers.front().outputPointers))
+  if (llvm::Error error = (*model)->run(buffers.front().inputPointers, buffers.front().outputPointers, specialization))
     return std::move(error);
   double firstCallSeconds = environment.clockSeconds() - start;
   int64_t growth = std::max<int64_t>(0, residentBytes() - bytesBefore);
@@ -165,8 +172,9 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
                           {"arena_bytes", manifest.arenaBytes},
                           {"weights_bytes", manifest.weightsBytes}};
   if (wantsText()) {
-    environment.out << llvm::formatv("{0}, {1} thread{2}, {3} calls\n", manifest.name, threads, threads == 1 ? "" : "s",
-                                     latencies->size());
+    std::string shapes = manifest.specializations.size() > 1 ? " for " + manifest.shapesOf(specialization) : "";
+    environment.out << llvm::formatv("{0}{1}, {2} thread{3}, {4} calls\n", manifest.name, shapes, threads,
+                                     threads == 1 ? "" : "s", latencies->size());
     environment.out << llvm::formatv("latency     min {0:f1} us, median {1:f1}, p90 {2:f1}, p99 {3:f1}\n",
                                      microseconds(0), microseconds(0.5), microseconds(0.9), microseconds(0.99));
     environment.out << llvm::formatv("load        {0:f1} us, first call {1:f1} us\n", loadSeconds * 1e6,
@@ -178,7 +186,7 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
     auto times = measureSteps(environment, **model, buffers.front());
     if (!times)
       return times.takeError();
-    json["kernels"] = reportSteps(environment, manifest, *times);
+    json["kernels"] = reportSteps(environment, measured.steps, *times);
   }
   if (llvm::Error error = writeJson(environment, std::move(json)))
     return std::move(error);

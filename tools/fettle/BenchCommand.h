@@ -17,13 +17,14 @@ public:
 
 private:
   struct Buffers;
+  size_t specialization = 0; ///< that is measured
   /// Latencies of calls, in seconds, ascending.
   llvm::Expected<std::vector<double>> measureCalls(Environment &environment, codegen::LoadedModel &model,
                                                    std::vector<Buffers> &samples);
   /// The fastest time of each step, in seconds.
   llvm::Expected<std::vector<double>> measureSteps(Environment &environment, codegen::LoadedModel &model,
                                                    Buffers &sample);
-  llvm::json::Array reportSteps(Environment &environment, const codegen::Manifest &manifest,
+  llvm::json::Array reportSteps(Environment &environment, llvm::ArrayRef<codegen::Manifest::Step> steps,
                                 llvm::ArrayRef<double> seconds);
 
   std::string path, dataPath;

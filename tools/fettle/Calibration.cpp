@@ -18,11 +18,11 @@ static std::vector<calibration::InputSpec> inputsOf(func::FuncOp function) {
   return inputs;
 }
 
-llvm::Expected<std::unique_ptr<Calibration>> Calibration::open(func::FuncOp function, llvm::StringRef path,
+llvm::Expected<std::unique_ptr<Calibration>> Calibration::open(ArrayRef<func::FuncOp> functions, llvm::StringRef path,
                                                                unsigned jobs) {
   if (llvm::sys::fs::is_directory(path))
     return makeFailure(ExitCode::File, path + ": is a folder; samples are read from .npz files");
-  auto arrays = calibration::readNpz(*function.getContext(), path);
+  auto arrays = calibration::readNpz(*functions.front()->getContext(), path);
   if (!arrays)
     return withExitCode(arrays.takeError(), ExitCode::File);
   auto refuse = [&](llvm::Error error) {
@@ -30,10 +30,19 @@ llvm::Expected<std::unique_ptr<Calibration>> Calibration::open(func::FuncOp func
                        "one array per model input, named as the input, all numbers finite");
   };
   std::unique_ptr<Calibration> calibration(new Calibration);
-  auto samples = calibration::Samples::cut(inputsOf(function), std::move(*arrays));
-  if (!samples)
-    return refuse(samples.takeError());
-  calibration->samples = std::move(*samples);
+  std::string misfits;
+  std::optional<size_t> chosen;
+  for (auto [index, function] : llvm::enumerate(functions)) {
+    auto samples = calibration::Samples::cut(inputsOf(function), *arrays);
+    if (samples) {
+      chosen = calibration->specialization = index;
+      calibration->samples = std::move(*samples);
+      break;
+    }
+    misfits += (misfits.empty() ? "" : "; ") + llvm::toString(samples.takeError());
+  }
+  if (!chosen)
+    return refuse(llvm::createStringError(misfits));
   if (llvm::Error error = calibration->samples.checkFinite())
     return refuse(std::move(error));
   auto scratch = TemporaryPath::makeFolder();
@@ -45,7 +54,7 @@ llvm::Expected<std::unique_ptr<Calibration>> Calibration::open(func::FuncOp func
   return calibration;
 }
 
-llvm::Error Calibration::measureFor(Phase phase, func::FuncOp function, const QuantizationOptions &recipe,
+llvm::Error Calibration::measureFor(Phase phase, ArrayRef<func::FuncOp> functions, const QuantizationOptions &recipe,
                                     std::function<void(int64_t done, int64_t total)> progress, Profile &profile) {
   calibration::MeasureOptions options;
   options.progress = std::move(progress);
@@ -53,7 +62,7 @@ llvm::Error Calibration::measureFor(Phase phase, func::FuncOp function, const Qu
   if (recipe.weights.rounding == Rounding::Nearest)
     options.rows = 0;
   auto measure = phase == Phase::Equalize ? calibration::measureChannels : calibration::measure;
-  return withExitCode(measure(*executor, function, options, profile), ExitCode::Rejected);
+  return withExitCode(measure(*executor, functions[specialization], options, profile), ExitCode::Rejected);
 }
 
 llvm::Expected<Profile> readProfile(llvm::StringRef path) {

@@ -13,18 +13,21 @@ namespace fettle::cli {
 /// Samples of one model, and what runs it on them.
 class Calibration {
 public:
-  /// Reads `path` (.npz) as samples of `function`'s arguments. Errors: exit code 4 for a
-  /// file that cannot be read, 1 for samples that are not the model's or not finite.
-  static llvm::Expected<std::unique_ptr<Calibration>> open(mlir::func::FuncOp function, llvm::StringRef path,
-                                                           unsigned jobs);
+  /// Reads `path` (.npz) as samples for one of `functions`, the specializations of one model: the first whose arguments
+  /// they fit. Errors: exit code 4 for a file that cannot be read, 1 for samples that
+  /// are not the model's or not finite.
+  static llvm::Expected<std::unique_ptr<Calibration>> open(llvm::ArrayRef<mlir::func::FuncOp> functions,
+                                                           llvm::StringRef path, unsigned jobs);
 
-  /// Adds to `profile` what `phase`, equalize or quantize, wants to know about the function it will work on.
-  llvm::Error measureFor(Phase phase, mlir::func::FuncOp function, const QuantizationOptions &recipe,
+  /// Adds to `profile` what `phase`, equalize or quantize, wants to know about the functions it will work on, of which
+  /// the one that the samples are for is measured. Names of values are the same in all.
+  llvm::Error measureFor(Phase phase, llvm::ArrayRef<mlir::func::FuncOp> functions, const QuantizationOptions &recipe,
                          std::function<void(int64_t done, int64_t total)> progress, Profile &profile);
 
 private:
   Calibration() = default;
 
+  size_t specialization = 0; ///< that the samples are for
   calibration::Samples samples;
   std::unique_ptr<TemporaryPath> scratch;
   std::unique_ptr<calibration::CompiledExecutor> executor;

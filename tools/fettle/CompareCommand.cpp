@@ -31,21 +31,46 @@ void CompareCommand::addOptions(CLI::App &app) {
   modelOptions.addOptions(app);
 }
 
-/// The two sides must take and give the same tensors.
-static llvm::Error checkAlike(const codegen::Manifest &a, const codegen::Manifest &b) {
+/// What of the two sides is not alike, "inputs" or "outputs"; empty where they take and give the same tensors.
+static llvm::StringRef findDifference(const codegen::Manifest::Specialization &a,
+                                      const codegen::Manifest::Specialization &b) {
   auto alike = [](llvm::ArrayRef<codegen::Manifest::Tensor> left, llvm::ArrayRef<codegen::Manifest::Tensor> right) {
     return left.size() == right.size() && llvm::all_of(llvm::zip(left, right), [](const auto &pair) {
              const auto &[l, r] = pair;
              return l.name == r.name && l.dtype == r.dtype && l.shape == r.shape;
            });
   };
-  if (!alike(a.inputs, b.inputs))
-    return makeFailure(ExitCode::Usage, "A and B have different inputs",
+  return !alike(a.inputs, b.inputs) ? "inputs" : !alike(a.outputs, b.outputs) ? "outputs" : "";
+}
+
+/// Specializations of B that take and give the same tensors as one of A; only `wanted`, where it is given.
+static llvm::Expected<std::vector<size_t>> findCommon(const Subject &a, const Subject &b, std::optional<size_t> wanted) {
+  std::vector<size_t> common;
+  llvm::StringRef difference;
+  for (size_t ofB : wanted ? llvm::ArrayRef(*wanted) : b.specializations())
+    for (size_t ofA : a.specializations()) {
+      llvm::StringRef found = findDifference(a.manifest().specializations[ofA], b.manifest().specializations[ofB]);
+      if (found.empty())
+        common.push_back(ofB);
+      else if (difference.empty())
+        difference = found;
+    }
+  if (common.empty())
+    return makeFailure(ExitCode::Usage, "A and B have different " + difference,
                        "names, types and shapes must agree; see fettle inspect");
-  if (!alike(a.outputs, b.outputs))
-    return makeFailure(ExitCode::Usage, "A and B have different outputs",
-                       "names, types and shapes must agree; see fettle inspect");
-  return llvm::Error::success();
+  return common;
+}
+
+/// Without what an artifact was not compiled with: it is the model's beside it.
+static BindingChoices choicesWithin(const BindingChoices &choices, const BindingChoices &saved) {
+  BindingChoices result;
+  for (const auto &[name, values] : choices.dims)
+    if (saved.dims.count(name))
+      result.dims[name] = values;
+  for (const auto &[name, values] : choices.shapes)
+    if (saved.shapes.count(name))
+      result.shapes[name] = values;
+  return result;
 }
 
 static llvm::json::Value finiteOrNull(double value) {
@@ -58,31 +83,38 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();
-  for (const std::string &path : {first, second})
+  BindingChoices merged = *bindings, saved[2];
+  for (auto [path, own] : llvm::zip_equal(std::array{first, second}, saved))
     if (llvm::sys::fs::is_directory(path)) {
       auto manifest = codegen::Manifest::read(path);
       if (!manifest)
         return withExitCode(manifest.takeError(), ExitCode::File);
-      if (const llvm::json::Object *saved = manifest->details.getObject("bindings"))
-        inheritBindings(context, *saved, *bindings);
+      if (const llvm::json::Object *object = manifest->details.getObject("bindings")) {
+        inheritBindings(context, *object, own);
+        inheritBindings(context, *object, merged);
+      }
     }
-  auto a = Subject::open(environment, context, first, *bindings);
+  auto open = [&](const std::string &path, const BindingChoices &own) {
+    bool isArtifact = llvm::sys::fs::is_directory(path);
+    return Subject::open(environment, context, path, isArtifact ? choicesWithin(*bindings, own) : merged);
+  };
+  auto a = open(first, saved[0]);
   if (!a)
     return a.takeError();
-  auto b = Subject::open(environment, context, second, *bindings);
+  auto b = open(second, saved[1]);
   if (!b)
     return b.takeError();
-  if (llvm::Error error = checkAlike((*a)->manifest(), (*b)->manifest()))
-    return std::move(error);
 
-  calibration::Samples samples =
-      dataPath.empty() ? calibration::Samples::random((*b)->inputs(), randomSamples, seed) : calibration::Samples();
+  std::optional<Data> data;
   if (!dataPath.empty()) {
-    auto cut = readSamples(context, **b, dataPath);
-    if (!cut)
-      return cut.takeError();
-    samples = std::move(*cut);
+    auto read = readData(context, **b, dataPath);
+    if (!read)
+      return read.takeError();
+    data = std::move(*read);
   }
+  auto common = findCommon(**a, **b, data ? std::optional(data->specialization) : std::nullopt);
+  if (!common)
+    return common.takeError();
   auto modelA = (*a)->load(1);
   if (!modelA)
     return modelA.takeError();
@@ -96,26 +128,33 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
   if (relative >= 0 || absolute >= 0)
     tolerance = {std::max(relative, 0.0), std::max(absolute, 0.0), 0};
 
-  const auto &outputs = (*b)->manifest().outputs;
+  const auto &outputs = (*b)->manifest().first().outputs;
   std::vector<Difference> differences(outputs.size());
-  int64_t agreeing = 0;
-  for (int64_t i = 0; i < samples.size(); ++i) {
-    std::vector<HostTensor> inputs = samples.sample(i);
-    auto answerA = (*modelA)->run(inputs, &context);
-    if (!answerA)
-      return answerA.takeError();
-    auto answerB = (*modelB)->run(inputs, &context);
-    if (!answerB)
-      return answerB.takeError();
-    for (auto [difference, value, reference] : llvm::zip_equal(differences, *answerA, *answerB))
-      difference.add(value, reference, tolerance);
-    if (!answerA->empty())
-      agreeing += argmax(answerA->front(), 0, answerA->front().numElements()) ==
-                  argmax(answerB->front(), 0, answerB->front().numElements());
+  int64_t agreeing = 0, count = 0;
+  llvm::json::Array shapes;
+  for (size_t specialization : *common) {
+    calibration::Samples samples =
+        data ? data->samples : calibration::Samples::random((*b)->inputs(specialization), randomSamples, seed);
+    shapes.push_back((*b)->manifest().shapesOf(specialization));
+    count += samples.size();
+    for (int64_t i = 0; i < samples.size(); ++i) {
+      std::vector<HostTensor> inputs = samples.sample(i);
+      auto answerA = (*modelA)->run(inputs, &context);
+      if (!answerA)
+        return answerA.takeError();
+      auto answerB = (*modelB)->run(inputs, &context);
+      if (!answerB)
+        return answerB.takeError();
+      for (auto [difference, value, reference] : llvm::zip_equal(differences, *answerA, *answerB))
+        difference.add(value, reference, tolerance);
+      if (!answerA->empty())
+        agreeing += argmax(answerA->front(), 0, answerA->front().numElements()) ==
+                    argmax(answerB->front(), 0, answerB->front().numElements());
+    }
   }
 
   bool within = true;
-  double agreement = 100.0 * agreeing / samples.size();
+  double agreement = 100.0 * agreeing / count;
   llvm::json::Array list;
   if (wantsText())
     environment.out << llvm::formatv("{0,-28} {1,12} {2,12} {3,10} {4}\n", "output", "max abs", "max rel", "SQNR dB",
@@ -135,12 +174,14 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
                                       {"outside", difference.outside}});
   }
   if (wantsText())
-    environment.out << llvm::formatv("{0} samples, same top class in {1:f2} %; {2} the tolerance (relative {3:e1}, "
-                                     "absolute {4:e1}, of the largest {5:e1})\n",
-                                     samples.size(), agreement, within ? "inside" : "OUTSIDE", tolerance.relative,
+    environment.out << llvm::formatv("{0} samples{1}, same top class in {2:f2} %; {3} the tolerance (relative {4:e1}, "
+                                     "absolute {5:e1}, of the largest {6:e1})\n",
+                                     count, shapes.size() > 1 ? llvm::formatv(" of {0} shapes", shapes.size()).str() : "",
+                                     agreement, within ? "inside" : "OUTSIDE", tolerance.relative,
                                      tolerance.absolute, tolerance.ofLargest);
   if (llvm::Error error = writeJson(environment, llvm::json::Object{{"schema_version", 1},
-                                                                    {"samples", samples.size()},
+                                                                    {"samples", count},
+                                                                    {"shapes", std::move(shapes)},
                                                                     {"within", within},
                                                                     {"agreement", agreement},
                                                                     {"rtol", tolerance.relative},

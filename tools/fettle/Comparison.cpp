@@ -5,9 +5,9 @@
 
 namespace fettle::cli {
 
-NumericPromise findNumericPromise(mlir::ModuleOp module) {
+NumericPromise findNumericPromise(llvm::ArrayRef<mlir::ModuleOp> modules) {
   NumericPromise promise;
-  module.walk([&](mlir::Operation *op) {
+  auto consider = [&](mlir::Operation *op) {
     if (auto facts = llvm::dyn_cast<nn::NnOpInterface>(op))
       promise.numericClass = std::max(promise.numericClass, facts.getNumericClass());
     promise.quantized |= llvm::isa<nn::QuantizeOp>(op);
@@ -15,7 +15,9 @@ NumericPromise findNumericPromise(mlir::ModuleOp module) {
       if (auto tensor = llvm::dyn_cast<mlir::RankedTensorType>(type))
         if (auto element = llvm::dyn_cast<mlir::FloatType>(tensor.getElementType()))
           promise.mantissaBits = std::min(promise.mantissaBits, element.getFPMantissaWidth() - 1);
-  });
+  };
+  for (mlir::ModuleOp module : modules)
+    module.walk(consider);
   return promise;
 }
 

@@ -22,7 +22,8 @@ struct NumericPromise {
   bool quantized = false;     ///< holds quantize ops: a rounding may fall to the other side
 };
 
-NumericPromise findNumericPromise(mlir::ModuleOp module);
+/// The weakest of any of the modules.
+NumericPromise findNumericPromise(llvm::ArrayRef<mlir::ModuleOp> modules);
 Tolerance defaultTolerance(const NumericPromise &promise);
 /// "exact", "close", "loose".
 llvm::StringRef numericClassName(nn::NumericClass numericClass);

@@ -121,28 +121,32 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();
+  if (request.onnx() && bindings->numCombinations() > 1)
+    return makeFailure(ExitCode::Usage, "an ONNX model is written for one size",
+                       "give --dim and --shape one value each, or make several artifacts");
   request.bindings = std::move(*bindings);
   return request;
 }
 
 llvm::Expected<Evaluation> CompileCommand::evaluateArtifact(Environment &environment, mlir::MLIRContext &context,
                                                             const CompileRequest &request) const {
-  auto teacher = Subject::open(environment, context, request.model, request.bindings);
-  if (!teacher)
-    return teacher.takeError();
-  auto samples = readSamples(context, **teacher, evaluation);
-  if (!samples)
-    return samples.takeError();
-  auto loadedTeacher = (*teacher)->load(1);
-  if (!loadedTeacher)
-    return loadedTeacher.takeError();
   auto student = Subject::open(environment, context, request.output, {});
   if (!student)
     return student.takeError();
+  auto data = readData(context, **student, evaluation);
+  if (!data)
+    return data.takeError();
+  auto teacher = Subject::open(environment, context, request.model,
+                               (*student)->teacherBindings(request.bindings, data->specialization));
+  if (!teacher)
+    return teacher.takeError();
+  auto loadedTeacher = (*teacher)->load(1);
+  if (!loadedTeacher)
+    return loadedTeacher.takeError();
   auto loadedStudent = (*student)->load(1);
   if (!loadedStudent)
     return loadedStudent.takeError();
-  return evaluateModel(context, **loadedStudent, loadedTeacher->get(), *samples);
+  return evaluateModel(context, **loadedStudent, loadedTeacher->get(), data->samples);
 }
 
 llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {

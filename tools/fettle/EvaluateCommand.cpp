@@ -3,7 +3,6 @@
 #include "tools/fettle/EvaluateCommand.h"
 #include "tools/fettle/Evaluation.h"
 #include "tools/fettle/ModelContext.h"
-#include "tools/fettle/SavedBindings.h"
 #include <CLI/CLI.hpp>
 
 namespace fettle::cli {
@@ -31,9 +30,9 @@ llvm::Expected<ExitCode> EvaluateCommand::run(Environment &environment) {
   auto subject = Subject::open(environment, context, path, *bindings);
   if (!subject)
     return subject.takeError();
-  auto samples = readSamples(context, **subject, dataPath);
-  if (!samples)
-    return samples.takeError();
+  auto data = readData(context, **subject, dataPath);
+  if (!data)
+    return data.takeError();
   auto student = (*subject)->load(threads);
   if (!student)
     return student.takeError();
@@ -41,9 +40,8 @@ llvm::Expected<ExitCode> EvaluateCommand::run(Environment &environment) {
   std::unique_ptr<Subject> teacherSubject;
   std::unique_ptr<codegen::LoadedModel> teacher;
   if (!teacherPath.empty()) {
-    if (const llvm::json::Object *saved = (*subject)->manifest().details.getObject("bindings"))
-      inheritBindings(context, *saved, *bindings);
-    auto opened = Subject::open(environment, context, teacherPath, *bindings);
+    auto opened = Subject::open(environment, context, teacherPath,
+                                (*subject)->teacherBindings(*bindings, data->specialization));
     if (!opened)
       return opened.takeError();
     teacherSubject = std::move(*opened);
@@ -52,7 +50,7 @@ llvm::Expected<ExitCode> EvaluateCommand::run(Environment &environment) {
       return loaded.takeError();
     teacher = std::move(*loaded);
   }
-  auto result = evaluateModel(context, **student, teacher.get(), *samples);
+  auto result = evaluateModel(context, **student, teacher.get(), data->samples);
   if (!result)
     return result.takeError();
 

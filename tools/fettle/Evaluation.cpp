@@ -28,15 +28,28 @@ static std::vector<int64_t> classify(const HostTensor &output, int64_t rows) {
 
 llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::LoadedModel &student,
                                          codegen::LoadedModel *teacher, const calibration::Samples &samples) {
-  const codegen::Manifest &manifest = student.manifest();
-  if (manifest.outputs.empty())
+  auto describe = [&](codegen::LoadedModel &model) -> llvm::Expected<const codegen::Manifest::Specialization *> {
+    auto specialization = model.select(samples.sample(0));
+    if (!specialization)
+      return makeFailure(ExitCode::Usage, llvm::toString(specialization.takeError()));
+    return &model.manifest().specializations[*specialization];
+  };
+  auto manifest = describe(student);
+  if (!manifest)
+    return manifest.takeError();
+  if ((*manifest)->outputs.empty())
     return makeFailure(ExitCode::Usage, "the model has no output to be judged by");
-  const codegen::Manifest::Tensor &judged = manifest.outputs.front();
-  if (teacher && (teacher->manifest().outputs.empty() || teacher->manifest().outputs.front().shape != judged.shape))
-    return makeFailure(ExitCode::Usage, "the teacher's first output has another shape than '" + judged.name + "'");
+  const codegen::Manifest::Tensor &judged = (*manifest)->outputs.front();
+  if (teacher) {
+    auto other = describe(*teacher);
+    if (!other)
+      return other.takeError();
+    if ((*other)->outputs.empty() || (*other)->outputs.front().shape != judged.shape)
+      return makeFailure(ExitCode::Usage, "the teacher's first output has another shape than '" + judged.name + "'");
+  }
   llvm::ArrayRef<int64_t> labels = samples.labels();
-  int64_t batch =
-      manifest.inputs.empty() || manifest.inputs.front().shape.empty() ? 1 : manifest.inputs.front().shape.front();
+  llvm::ArrayRef<codegen::Manifest::Tensor> inputs = (*manifest)->inputs;
+  int64_t batch = inputs.empty() || inputs.front().shape.empty() ? 1 : inputs.front().shape.front();
   int64_t rowsPerSample = 1;
   if (!labels.empty())
     rowsPerSample = labels.size() / samples.size();

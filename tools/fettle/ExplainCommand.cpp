@@ -21,11 +21,27 @@ static std::vector<std::string> nodesOf(const codegen::Manifest::Step &step) {
   return nodes;
 }
 
-static llvm::json::Value describeStep(const codegen::Manifest::Step &step, size_t index) {
+static llvm::json::Object describeStep(const codegen::Manifest::Step &step, size_t index) {
   return llvm::json::Object{{"step", index},      {"nodes", llvm::json::Array(nodesOf(step))},
                             {"kind", step.kind},  {"kernel", step.kernel},
                             {"macs", step.macs},  {"bytes", step.bytes},
                             {"tiles", step.tiles}};
+}
+
+/// One line for a step; where `node` is asked for, what it shares the step with.
+static void printStep(llvm::raw_ostream &os, const codegen::Manifest::Step &step, size_t index, size_t numSteps,
+                      llvm::StringRef node) {
+  std::vector<std::string> nodes = nodesOf(step);
+  if (node.empty()) {
+    os << llvm::formatv("{0,4}  {1,-10} {2,-14} {3,12} MACs {4,12} bytes  {5}\n", index, step.kernel, step.kind,
+                        step.macs, step.bytes, llvm::join(nodes, " + "));
+    return;
+  }
+  llvm::erase(nodes, node);
+  os << node << ": runs in step " << index << " of " << numSteps << ", " << step.kernel << " (" << step.kind << ")\n"
+     << "  fused with  " << (nodes.empty() ? "nothing" : llvm::join(nodes, ", ")) << '\n'
+     << "  the step    " << step.macs << " multiply-adds, " << step.bytes << " bytes read and written, " << step.tiles
+     << " tiles\n";
 }
 
 llvm::Expected<ExitCode> ExplainCommand::run(Environment &environment) {
@@ -41,22 +57,19 @@ llvm::Expected<ExitCode> ExplainCommand::run(Environment &environment) {
   llvm::json::Array steps;
   std::string text;
   llvm::raw_string_ostream os(text);
-  for (auto [index, step] : llvm::enumerate(manifest->steps)) {
-    std::vector<std::string> nodes = nodesOf(step);
-    llvm::append_range(known, nodes);
-    if (node.empty()) {
-      os << llvm::formatv("{0,4}  {1,-10} {2,-14} {3,12} MACs {4,12} bytes  {5}\n", index, step.kernel, step.kind,
-                          step.macs, step.bytes, llvm::join(nodes, " + "));
-      steps.push_back(describeStep(step, index));
-    } else if (llvm::is_contained(nodes, node)) {
-      std::vector<std::string> others;
-      llvm::copy_if(nodes, std::back_inserter(others), [&](const std::string &other) { return other != node; });
-      os << node << ": runs in step " << index << " of " << manifest->steps.size() << ", " << step.kernel << " ("
-         << step.kind << ")\n"
-         << "  fused with  " << (others.empty() ? "nothing" : llvm::join(others, ", ")) << '\n'
-         << "  the step    " << step.macs << " multiply-adds, " << step.bytes << " bytes read and written, "
-         << step.tiles << " tiles\n";
-      steps.push_back(describeStep(step, index));
+  for (auto [number, specialization] : llvm::enumerate(manifest->specializations)) {
+    if (manifest->specializations.size() > 1)
+      os << "for " << manifest->shapesOf(number) << ":\n";
+    for (auto [index, step] : llvm::enumerate(specialization.steps)) {
+      std::vector<std::string> nodes = nodesOf(step);
+      llvm::append_range(known, nodes);
+      if (!node.empty() && !llvm::is_contained(nodes, node))
+        continue;
+      printStep(os, step, index, specialization.steps.size(), node);
+      llvm::json::Object json = describeStep(step, index);
+      if (manifest->specializations.size() > 1)
+        json["specialization"] = number;
+      steps.push_back(std::move(json));
     }
   }
   bool isFolded = !node.empty() && steps.empty() && llvm::is_contained(folded, node);

@@ -61,15 +61,21 @@ std::string htmlReport(const CompileResult &result, const codegen::Manifest &man
   for (const PhaseTime &phase : result.phases)
     os << "<tr><td>" << phase.name << "</td><td class=n>" << llvm::formatv("{0:f2} s", phase.seconds) << "</td>"
        << bar(phase.seconds, longest) << "</tr>\n";
-  os << "</table>\n<h2>Steps</h2>\n<table>\n<tr><th>nodes</th><th>kind</th><th>multiply-adds</th><th></th><th>bytes</"
-        "th></tr>\n";
-  int64_t most = 0;
-  for (const codegen::Manifest::Step &step : manifest.steps)
-    most = std::max(most, step.macs);
-  for (const codegen::Manifest::Step &step : manifest.steps)
-    os << "<tr><td>" << escape(step.name) << "</td><td>" << escape(step.kind) << "</td><td class=n>" << step.macs
-       << "</td>" << bar(double(step.macs), double(most)) << "<td class=n>" << step.bytes << "</td></tr>\n";
-  os << "</table>\n</html>\n";
+  os << "</table>\n";
+  for (auto [index, specialization] : llvm::enumerate(manifest.specializations)) {
+    os << "<h2>Steps";
+    if (manifest.specializations.size() > 1)
+      os << " for " << escape(manifest.shapesOf(index));
+    os << "</h2>\n<table>\n<tr><th>nodes</th><th>kind</th><th>multiply-adds</th><th></th><th>bytes</th></tr>\n";
+    int64_t most = 0;
+    for (const codegen::Manifest::Step &step : specialization.steps)
+      most = std::max(most, step.macs);
+    for (const codegen::Manifest::Step &step : specialization.steps)
+      os << "<tr><td>" << escape(step.name) << "</td><td>" << escape(step.kind) << "</td><td class=n>" << step.macs
+         << "</td>" << bar(double(step.macs), double(most)) << "<td class=n>" << step.bytes << "</td></tr>\n";
+    os << "</table>\n";
+  }
+  os << "</html>\n";
   return page;
 }
 

@@ -104,16 +104,19 @@ static Assumption importWithAssumptions(mlir::MLIRContext &context, llvm::String
 llvm::Expected<ExitCode> InspectCommand::inspectModel(Environment &environment) {
   ModelContext modelContext(environment.cores);
   mlir::MLIRContext &context = *modelContext;
-  auto bindings = modelOptions.parse(context);
-  if (!bindings)
-    return bindings.takeError();
+  auto choices = modelOptions.parse(context);
+  if (!choices)
+    return choices.takeError();
+  if (choices->numCombinations() > 1)
+    return makeFailure(ExitCode::Usage, "a model is inspected for one size at a time", "give --dim and --shape one value each");
+  Bindings bindings = choices->combinations().front();
   auto file = onnx::readModel(path);
   if (!file)
     return withExitCode(file.takeError(), ExitCode::File);
   const onnx::Graph &graph = (*file)->graph;
   std::vector<const onnx::ValueInfo *> inputs = findInputs(graph);
   DiagnosticCollector diagnostics(context);
-  Assumption assumption = importWithAssumptions(context, path, inputs, *bindings);
+  Assumption assumption = importWithAssumptions(context, path, inputs, bindings);
   ImportResult &imported = assumption.imported;
   if (imported.unreadable) {
     for (const Problem &problem : imported.problems)
@@ -205,14 +208,23 @@ llvm::Expected<ExitCode> InspectCommand::inspectArtifact(Environment &environmen
     return llvm::json::Object{
         {"name", tensor.name}, {"dtype", tensor.dtype}, {"shape", llvm::json::Array(tensor.shape)}};
   };
-  llvm::json::Array inputs, outputs;
-  llvm::json::Object shapes;
-  for (const codegen::Manifest::Tensor &input : manifest->inputs) {
+  const codegen::Manifest::Specialization &first = manifest->first();
+  llvm::json::Array inputs, outputs, specializations;
+  for (const codegen::Manifest::Tensor &input : first.inputs)
     inputs.push_back(describe(input));
-    shapes[input.name] = llvm::json::Array(input.shape);
-  }
-  for (const codegen::Manifest::Tensor &output : manifest->outputs)
+  for (const codegen::Manifest::Tensor &output : first.outputs)
     outputs.push_back(describe(output));
+  auto shapesOf = [](llvm::ArrayRef<codegen::Manifest::Tensor> tensors) {
+    llvm::json::Object shapes;
+    for (const codegen::Manifest::Tensor &tensor : tensors)
+      shapes[tensor.name] = llvm::json::Array(tensor.shape);
+    return shapes;
+  };
+  for (const codegen::Manifest::Specialization &specialization : manifest->specializations)
+    specializations.push_back(llvm::json::Object{{"inputs", shapesOf(specialization.inputs)},
+                                                 {"outputs", shapesOf(specialization.outputs)},
+                                                 {"steps", specialization.steps.size()},
+                                                 {"macs", specialization.macs()}});
   if (wantsText()) {
     llvm::raw_ostream &os = environment.out;
     auto print = [&](llvm::StringRef role, const codegen::Manifest::Tensor &tensor) {
@@ -220,12 +232,16 @@ llvm::Expected<ExitCode> InspectCommand::inspectArtifact(Environment &environmen
       llvm::interleaveComma(tensor.shape, os);
       os << "]\n";
     };
-    os << path << ": " << manifest->name << " for " << manifest->targetName << ", " << manifest->steps.size()
-       << " steps with " << manifest->numKernels << " kernels, " << manifest->macs() << " multiply-adds\n";
-    for (const codegen::Manifest::Tensor &input : manifest->inputs)
+    os << path << ": " << manifest->name << " for " << manifest->targetName << ", " << first.steps.size()
+       << " steps with " << manifest->numKernels << " kernels, " << first.macs() << " multiply-adds\n";
+    for (const codegen::Manifest::Tensor &input : first.inputs)
       print("input   ", input);
-    for (const codegen::Manifest::Tensor &output : manifest->outputs)
+    for (const codegen::Manifest::Tensor &output : first.outputs)
       print("output  ", output);
+    if (manifest->specializations.size() > 1)
+      for (auto [index, specialization] : llvm::enumerate(manifest->specializations))
+        os << "  for     " << manifest->shapesOf(index) << ": " << specialization.steps.size() << " steps, "
+           << specialization.macs() << " multiply-adds\n";
     os << "  weights " << manifest->weightsBytes << " bytes, arena " << manifest->arenaBytes << " bytes\n";
   }
   if (llvm::Error error = writeJson(
@@ -233,15 +249,15 @@ llvm::Expected<ExitCode> InspectCommand::inspectArtifact(Environment &environmen
                            {"schema_version", 1},
                            {"name", manifest->name},
                            {"target", manifest->targetName},
-                           {"macs", manifest->macs()},
+                           {"macs", first.macs()},
                            {"macs_by_precision", std::move(byPrecision)},
                            {"kernels", manifest->numKernels},
-                           {"steps", manifest->steps.size()},
+                           {"steps", first.steps.size()},
                            {"weights_bytes", manifest->weightsBytes},
                            {"arena_bytes", manifest->arenaBytes},
                            {"inputs", std::move(inputs)},
                            {"outputs", std::move(outputs)},
-                           {"specializations", llvm::json::Array{llvm::json::Object{{"inputs", std::move(shapes)}}}}}))
+                           {"specializations", std::move(specializations)}}))
     return std::move(error);
   return ExitCode::Done;
 }

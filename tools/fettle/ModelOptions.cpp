@@ -12,8 +12,12 @@ void ModelOptions::addOptions(CLI::App &app) {
   auto add = [&](const char *flag, std::vector<std::string> &values, const char *help, const char *type) {
     app.add_option(flag, values, help)->type_name(type)->allow_extra_args(false)->group("Model");
   };
-  add("--dim", dims, "bind a symbolic dimension, e.g. --dim batch=1 (repeatable)", "NAME=N");
-  add("--shape", shapes, "give an input's shape, e.g. --shape x=1x3x224x224 (repeatable)", "NAME=SHAPE");
+  add("--dim", dims,
+      "bind a symbolic dimension, e.g. --dim batch=1 (repeatable);\n--dim batch=1,4 makes an artifact for each of "
+      "several sizes.\nBeside an artifact: which of its sizes",
+      "NAME=N[,N...]");
+  add("--shape", shapes, "give an input's shape, e.g. --shape x=1x3x224x224,\nor several (repeatable)",
+      "NAME=SHAPE[,SHAPE...]");
   add("--const", constants,
       "bind an input to a constant: a number, a comma-separated list,\nor a .npy, .npz or .pb file (repeatable)",
       "NAME=VALUE|FILE");
@@ -46,28 +50,51 @@ static bool isTensorFile(llvm::StringRef text) {
   return extension == ".npy" || extension == ".npz" || extension == ".pb";
 }
 
-llvm::Expected<Bindings> ModelOptions::parse(mlir::MLIRContext &context) const {
-  Bindings bindings;
+/// Splits "1,4" and adds each value that `parseValue` makes of a part. `what` is what a value should be.
+template <typename T>
+static llvm::Error parseValues(llvm::StringRef flag, llvm::StringRef text, llvm::StringRef values, llvm::StringRef what,
+                               llvm::function_ref<std::optional<T>(llvm::StringRef)> parseValue, std::vector<T> &list) {
+  llvm::SmallVector<llvm::StringRef> parts;
+  values.split(parts, ',');
+  for (llvm::StringRef part : parts) {
+    std::optional<T> value = parseValue(part);
+    if (!value)
+      return makeFailure(ExitCode::Usage, flag + " " + text + ": '" + part + "' is not a " + what);
+    if (llvm::is_contained(list, *value))
+      return makeFailure(ExitCode::Usage, flag + " " + text + ": gives " + part + " twice");
+    list.push_back(std::move(*value));
+  }
+  return llvm::Error::success();
+}
+
+static std::optional<int64_t> parseExtent(llvm::StringRef text) {
+  int64_t extent;
+  if (text.getAsInteger(10, extent) || extent < 0)
+    return std::nullopt;
+  return extent;
+}
+
+llvm::Expected<BindingChoices> ModelOptions::parse(mlir::MLIRContext &context) const {
+  BindingChoices bindings;
   for (llvm::StringRef text : dims) {
     auto parts = splitAssignment("--dim", text, "--dim batch=1");
     if (!parts)
       return parts.takeError();
-    int64_t extent;
-    if (parts->second.getAsInteger(10, extent) || extent < 0)
-      return makeFailure(ExitCode::Usage, "--dim " + text + ": '" + parts->second + "' is not a size");
-    if (!bindings.dims.try_emplace(parts->first, extent).second)
+    auto [values, isNew] = bindings.dims.try_emplace(parts->first.str());
+    if (!isNew)
       return makeFailure(ExitCode::Usage, "--dim binds '" + parts->first + "' twice");
+    if (llvm::Error error = parseValues<int64_t>("--dim", text, parts->second, "size", parseExtent, values->second))
+      return std::move(error);
   }
   for (llvm::StringRef text : shapes) {
     auto parts = splitAssignment("--shape", text, "--shape x=1x3x224x224");
     if (!parts)
       return parts.takeError();
-    auto shape = parseShape(parts->second);
-    if (!shape)
-      return makeFailure(ExitCode::Usage, "--shape " + text + ": '" + parts->second + "' is not a shape",
-                         "for example 1x3x224x224");
-    if (!bindings.shapes.try_emplace(parts->first, std::move(*shape)).second)
+    auto [values, isNew] = bindings.shapes.try_emplace(parts->first.str());
+    if (!isNew)
       return makeFailure(ExitCode::Usage, "--shape binds '" + parts->first + "' twice");
+    if (llvm::Error error = parseValues<std::vector<int64_t>>("--shape", text, parts->second, "shape", parseShape, values->second))
+      return std::move(error);
   }
   for (llvm::StringRef text : constants) {
     auto parts = splitAssignment("--const", text, "--const sr=16000");
@@ -84,6 +111,10 @@ llvm::Expected<Bindings> ModelOptions::parse(mlir::MLIRContext &context) const {
       return withExitCode(tensor.takeError(), ExitCode::File);
     bindings.constants[parts->first] = std::move(*tensor);
   }
+  if (bindings.numCombinations() > BindingChoices::mostCombinations)
+    return makeFailure(ExitCode::Usage, "--dim and --shape give more than " + llvm::Twine(BindingChoices::mostCombinations) +
+                                            " combinations of sizes",
+                       "each is compiled on its own; make several artifacts");
   return bindings;
 }
 

@@ -2,7 +2,7 @@
 #ifndef FETTLE_TOOLS_MODELOPTIONS_H
 #define FETTLE_TOOLS_MODELOPTIONS_H
 
-#include "ir/import/Import.h"
+#include "tools/fettle/BindingChoices.h"
 
 namespace CLI {
 class App;
@@ -15,8 +15,8 @@ class ModelOptions {
 public:
   void addOptions(CLI::App &app);
   /// What they bind. Constants from files are read here. Errors: exit code 2 for
-  /// what cannot be parsed, 4 for files.
-  llvm::Expected<Bindings> parse(mlir::MLIRContext &context) const;
+  /// what cannot be parsed and for too many combinations, 4 for files.
+  llvm::Expected<BindingChoices> parse(mlir::MLIRContext &context) const;
   bool empty() const { return dims.empty() && shapes.empty() && constants.empty(); }
 
 private:

@@ -50,6 +50,13 @@ static unsigned countSteps(const CompileRequest &request) {
 }
 
 namespace {
+/// The model for one combination of bindings.
+struct Specialized {
+  Bindings bindings;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<calibration::InputSpec> noise; ///< what golden inputs are made of
+};
+
 /// One compilation: the phases share its diagnostics, progress and clock.
 class Compilation {
 public:
@@ -91,12 +98,15 @@ private:
   void end() { result.phases.back().seconds = environment.clockSeconds() - started; }
   llvm::Error reject(llvm::ArrayRef<Problem> problems, ExitCode code);
   llvm::Error runPasses(mlir::PassManager &passManager, llvm::StringRef phase);
-  void printModule(llvm::raw_ostream &os);
+  llvm::Error checkShapes();
+  std::vector<mlir::ModuleOp> modules();
+  void printModules(llvm::raw_ostream &os);
   void countPrecisions();
   llvm::json::Object describe();
   llvm::Expected<codegen::ArtifactOptions> describeArtifact();
   llvm::Error addGolden(const CpuTarget &target, codegen::ArtifactOptions &options);
-  llvm::Expected<std::vector<HostTensor>> answerOf(const codegen::CompiledModel &model, llvm::ArrayRef<HostTensor> inputs);
+  llvm::Error answer(llvm::StringRef folder, llvm::MutableArrayRef<codegen::GoldenSample> golden);
+  llvm::Error answerBy(const codegen::CompiledModel &model, llvm::MutableArrayRef<codegen::GoldenSample> golden);
 
   Environment &environment;
   mlir::MLIRContext &context;
@@ -106,9 +116,8 @@ private:
   double started = 0;
   CompileResult result;
   std::future<llvm::Expected<std::string>> modelHash;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<Specialized> specializations;
   llvm::StringSet<> importedNodes;
-  std::vector<calibration::InputSpec> noise; ///< what golden inputs are made of
   std::unique_ptr<Calibration> calibration; ///< open from the first measurement on
   Profile profile;
   llvm::json::Object macsByPrecision;
@@ -124,11 +133,24 @@ llvm::Error Compilation::reject(llvm::ArrayRef<Problem> problems, ExitCode code)
   return makeFailure(code, "");
 }
 
-void Compilation::printModule(llvm::raw_ostream &os) {
+std::vector<mlir::ModuleOp> Compilation::modules() {
+  std::vector<mlir::ModuleOp> list;
+  for (Specialized &specialized : specializations)
+    list.push_back(*specialized.module);
+  return list;
+}
+
+/// One module after the other, as MLIR's tools split them (-split-input-file).
+void Compilation::printModules(llvm::raw_ostream &os) {
   mlir::OpPrintingFlags flags;
   flags.elideLargeElementsAttrs(16).elideLargeResourceString(16).enableDebugInfo(true, /*prettyForm=*/false);
-  module->print(os, flags);
-  os << '\n';
+  for (Specialized &specialized : specializations) {
+    if (specializations.size() > 1)
+      os << (&specialized == &specializations.front() ? "" : "// -----\n") << "// "
+         << describeBindings(specialized.bindings) << '\n';
+    specialized.module->print(os, flags);
+    os << '\n';
+  }
 }
 
 llvm::Error Compilation::dumpIr(unsigned number, llvm::StringRef phase) {
@@ -138,8 +160,32 @@ llvm::Error Compilation::dumpIr(unsigned number, llvm::StringRef phase) {
     return makeFailure(ExitCode::File, request.dumpFolder + ": " + error.message());
   std::string text;
   llvm::raw_string_ostream os(text);
-  printModule(os);
+  printModules(os);
   return writeWholeFile(request.dumpFolder + llvm::formatv("/{0:2}-{1}.mlir", number, phase).str(), text);
+}
+
+/// Adds the problems of another specialization: most are the same, and told once.
+static void addProblems(std::vector<Problem> &problems, llvm::ArrayRef<Problem> more) {
+  for (const Problem &problem : more)
+    if (llvm::none_of(problems, [&](const Problem &other) {
+          return other.node == problem.node && other.op == problem.op && other.reason == problem.reason;
+        }))
+      problems.push_back(problem);
+}
+
+/// A call must be able to tell the specializations apart by the shapes of the inputs.
+llvm::Error Compilation::checkShapes() {
+  llvm::DenseMap<mlir::TypeRange, const Bindings *> seen;
+  for (Specialized &specialized : specializations) {
+    auto main = specialized.module->lookupSymbol<mlir::func::FuncOp>("main");
+    auto [it, isNew] = seen.try_emplace(main.getArgumentTypes(), &specialized.bindings);
+    if (!isNew)
+      return makeFailure(ExitCode::Usage,
+                         "the inputs have the same shapes with " + describeBindings(*it->second) + " and with " +
+                             describeBindings(specialized.bindings),
+                         "several values are of use only for what the shape of an input depends on");
+  }
+  return llvm::Error::success();
 }
 
 llvm::Error Compilation::importFile() {
@@ -148,25 +194,35 @@ llvm::Error Compilation::importFile() {
   if (std::error_code error = llvm::sys::fs::file_size(request.model, bytes))
     return makeFailure(ExitCode::File, request.model + ": " + error.message());
   result.modelBytes = bytes;
-  ImportResult imported = importModel(context, request.model, request.bindings);
-  if (!imported.module)
-    return reject(imported.problems, imported.unreadable ? ExitCode::File : ExitCode::Rejected);
+  std::vector<Problem> problems;
+  for (const Bindings &bindings : request.bindings.combinations()) {
+    ImportResult imported = importModel(context, request.model, bindings);
+    if (imported.unreadable)
+      return reject(imported.problems, ExitCode::File);
+    addProblems(problems, imported.problems);
+    if (!imported.module)
+      continue;
+    result.nodes = imported.nodes;
+    imported.module->walk([&](nn::NnOpInterface op) {
+      if (!llvm::isa<nn::ConstantOp>(op)) // weights are no nodes
+        for (const Origin &origin : getOrigins(op->getLoc()))
+          importedNodes.insert(origin.node);
+    });
+    auto noise = describeNoise(imported.module->lookupSymbol<mlir::func::FuncOp>("main"));
+    specializations.push_back({bindings, std::move(imported.module), std::move(noise)});
+  }
+  if (!problems.empty())
+    return reject(problems, ExitCode::Rejected);
+  if (llvm::Error error = checkShapes())
+    return error;
+  result.promise = findNumericPromise(modules());
   modelHash = std::async(std::launch::async, [path = request.model] { return codegen::hashFile(path); });
-  module = std::move(imported.module);
-  result.nodes = imported.nodes;
-  result.promise = findNumericPromise(*module);
-  noise = describeNoise(module->lookupSymbol<mlir::func::FuncOp>("main"));
-  module->walk([&](nn::NnOpInterface op) {
-    if (!llvm::isa<nn::ConstantOp>(op)) // weights are no nodes
-      for (const Origin &origin : getOrigins(op->getLoc()))
-        importedNodes.insert(origin.node);
-  });
   end();
   return llvm::Error::success();
 }
 
 llvm::Error Compilation::runPasses(mlir::PassManager &passManager, llvm::StringRef phase) {
-  if (mlir::succeeded(passManager.run(*module)))
+  if (llvm::all_of(modules(), [&](mlir::ModuleOp module) { return mlir::succeeded(passManager.run(module)); }))
     return llvm::Error::success();
   if (diagnostics.problems().empty())
     return makeFailure(ExitCode::InternalBug, request.model + ": phase '" + phase + "' failed without a reason");
@@ -209,15 +265,17 @@ llvm::Error Compilation::measure(Phase phase) {
     return llvm::Error::success();
   }
   begin("calibrate");
-  auto function = module->lookupSymbol<mlir::func::FuncOp>("main");
+  std::vector<mlir::func::FuncOp> functions;
+  for (mlir::ModuleOp module : modules())
+    functions.push_back(module.lookupSymbol<mlir::func::FuncOp>("main"));
   if (!calibration) {
-    auto opened = Calibration::open(function, request.calibration, request.jobs);
+    auto opened = Calibration::open(functions, request.calibration, request.jobs);
     if (!opened)
       return opened.takeError();
     calibration = std::move(*opened);
   }
   auto tell = [this](int64_t done, int64_t total) { progress.advance(done, total, "runs"); };
-  if (llvm::Error error = calibration->measureFor(phase, function, request.recipe.quantization, tell, profile))
+  if (llvm::Error error = calibration->measureFor(phase, functions, request.recipe.quantization, tell, profile))
     return error;
   end();
   return llvm::Error::success();
@@ -226,7 +284,7 @@ llvm::Error Compilation::measure(Phase phase) {
 llvm::Error Compilation::writeIr() {
   std::string text;
   llvm::raw_string_ostream os(text);
-  printModule(os);
+  printModules(os);
   progress.finish();
   if (!request.output.empty() && request.output != "-")
     return writeWholeFile(request.output, text);
@@ -234,10 +292,10 @@ llvm::Error Compilation::writeIr() {
   return llvm::Error::success();
 }
 
-/// Multiply-adds by the type of what is multiplied: "f32", "f16", "int8".
+/// Multiply-adds by the type of what is multiplied: "f32", "f16", "int8"; of the first specialization.
 void Compilation::countPrecisions() {
   llvm::StringMap<int64_t> counts;
-  module->walk([&](nn::NnOpInterface op) {
+  specializations.front().module->walk([&](nn::NnOpInterface op) {
     int64_t macs = op.getMacs();
     if (!macs || !op->getNumOperands())
       return;
@@ -257,7 +315,7 @@ llvm::Error Compilation::generateCode(const CpuTarget &target) {
   codegen::CompileOptions options;
   options.jobs = request.jobs;
   options.progress = [this](int64_t done, int64_t total) { progress.advance(done, total, "kernels"); };
-  auto model = codegen::compileModule(*module, target, options);
+  auto model = codegen::compileModule(modules(), target, options);
   if (!model) {
     std::string reason = llvm::toString(model.takeError());
     std::vector<Problem> problems = diagnostics.problems();
@@ -269,12 +327,10 @@ llvm::Error Compilation::generateCode(const CpuTarget &target) {
   end();
   if (request.onnx())
     return llvm::Error::success();
-  result.steps = compiled->steps.size();
   result.kernels = compiled->kernels.size();
   result.weightsBytes = compiled->weightsBytes;
-  result.arenaBytes = compiled->arenaBytes;
-  for (const codegen::Step &step : compiled->steps)
-    result.macs += step.macs;
+  for (const codegen::Specialization &specialization : compiled->specializations)
+    result.arenaBytes = std::max(result.arenaBytes, specialization.arenaBytes);
   return llvm::Error::success();
 }
 
@@ -284,18 +340,15 @@ llvm::Error Compilation::exportGraph(const OnnxTarget &target) {
   options.opset = target.opset;
   options.name = result.name;
   options.producerVersion = FETTLE_VERSION;
-  ExportResult written = exportModule(*module, options);
+  ExportResult written = exportModule(*specializations.front().module, options);
   if (!written.model)
     return reject(written.problems, ExitCode::Rejected);
   exported.target = target;
   for (const onnx::Tensor &weight : written.model->graph.initializers)
     exported.weightsBytes += weight.bytes.size();
-  for (auto [node, macs] : llvm::zip_equal(written.model->graph.nodes, written.macs)) {
+  for (auto [node, macs] : llvm::zip_equal(written.model->graph.nodes, written.macs))
     exported.steps.push_back({node.name, node.op, "", 0, macs, 0});
-    result.macs += macs;
-  }
   exported.model = std::move(written.model);
-  result.steps = exported.steps.size();
   result.weightsBytes = exported.weightsBytes;
   end();
   return llvm::Error::success();
@@ -316,8 +369,8 @@ llvm::Error Compilation::makeTwin() {
     return host.takeError();
   if (llvm::Error error = generateCode(*host))
     return error;
-  exported.inputs = compiled->inputs;
-  exported.outputs = compiled->outputs;
+  exported.inputs = compiled->first().inputs;
+  exported.outputs = compiled->first().outputs;
   return llvm::Error::success();
 }
 
@@ -330,9 +383,10 @@ llvm::json::Object Compilation::describe() {
   };
   for (const codegen::Manifest::Step &node : exported.steps)
     addStep(node.name);
-  for (const codegen::Step &step : compiled->steps)
-    if (!request.onnx())
-      addStep(step.name);
+  for (const codegen::Specialization &specialization : compiled->specializations)
+    for (const codegen::Step &step : specialization.steps)
+      if (!request.onnx())
+        addStep(step.name);
   std::vector<std::string> folded;
   for (const auto &entry : importedNodes)
     if (!inSteps.contains(entry.first()))
@@ -349,9 +403,23 @@ llvm::json::Object Compilation::describe() {
       {"folded_nodes", std::move(foldedNodes)}};
 }
 
-/// The answer of code for this machine.
-llvm::Expected<std::vector<HostTensor>> Compilation::answerOf(const codegen::CompiledModel &model,
-                                                              llvm::ArrayRef<HostTensor> inputs) {
+/// Fills in the answers of the artifact in `folder`.
+llvm::Error Compilation::answer(llvm::StringRef folder, llvm::MutableArrayRef<codegen::GoldenSample> golden) {
+  auto loaded = codegen::LoadedModel::open(folder);
+  if (!loaded)
+    return loaded.takeError();
+  for (codegen::GoldenSample &sample : golden) {
+    auto outputs = (*loaded)->run(sample.inputs, &context);
+    if (!outputs)
+      return outputs.takeError();
+    sample.outputs = std::move(*outputs);
+  }
+  return llvm::Error::success();
+}
+
+/// Fills in the answers of code for this machine.
+llvm::Error Compilation::answerBy(const codegen::CompiledModel &model,
+                                  llvm::MutableArrayRef<codegen::GoldenSample> golden) {
   auto folder = TemporaryPath::makeFolder();
   if (!folder)
     return folder.takeError();
@@ -359,11 +427,8 @@ llvm::Expected<std::vector<HostTensor>> Compilation::answerOf(const codegen::Com
   codegen::ArtifactOptions plain;
   plain.name = "twin";
   if (llvm::Error error = codegen::writeArtifact(where, model, plain))
-    return std::move(error);
-  auto loaded = codegen::LoadedModel::open(where);
-  if (!loaded)
-    return loaded.takeError();
-  return (*loaded)->run(inputs, &context);
+    return error;
+  return answer(where, golden);
 }
 
 llvm::Expected<codegen::ArtifactOptions> Compilation::describeArtifact() {
@@ -382,11 +447,14 @@ llvm::Expected<codegen::ArtifactOptions> Compilation::describeArtifact() {
     options.dataHash = hashText(profile.toJson());
   options.details = describe();
   if (request.golden)
-    options.goldenInputs = calibration::Samples::random(noise, 1, request.recipe.goldenSeed).sample(0);
+    for (const Specialized &specialized : specializations) {
+      auto samples = calibration::Samples::random(specialized.noise, 1, request.recipe.goldenSeed);
+      options.golden.push_back({samples.sample(0), {}});
+    }
   return options;
 }
 
-/// The answer to the golden inputs: of the artifact itself where this machine can run it, else of the same module
+/// The answers to the golden inputs: of the artifact itself where this machine can run it, else of the same modules
 /// compiled for this machine.
 llvm::Error Compilation::addGolden(const CpuTarget &target, codegen::ArtifactOptions &options) {
   auto required = codegen::requiredFeatures(target);
@@ -394,11 +462,8 @@ llvm::Error Compilation::addGolden(const CpuTarget &target, codegen::ArtifactOpt
     return required.takeError();
   llvm::Error cannotRun = codegen::checkHost(target.triple, *required);
   if (!cannotRun) {
-    options.answerGolden = [&](llvm::StringRef folder) -> llvm::Expected<std::vector<HostTensor>> {
-      auto loaded = codegen::LoadedModel::open(folder);
-      if (!loaded)
-        return loaded.takeError();
-      return (*loaded)->run(options.goldenInputs, &context);
+    options.answerGolden = [this](llvm::StringRef folder, llvm::MutableArrayRef<codegen::GoldenSample> golden) {
+      return answer(folder, golden);
     };
     return llvm::Error::success();
   }
@@ -408,14 +473,10 @@ llvm::Error Compilation::addGolden(const CpuTarget &target, codegen::ArtifactOpt
     return host.takeError();
   codegen::CompileOptions compileOptions;
   compileOptions.jobs = request.jobs;
-  auto twin = codegen::compileModule(*module, *host, compileOptions);
+  auto twin = codegen::compileModule(modules(), *host, compileOptions);
   if (!twin)
     return twin.takeError();
-  auto answer = answerOf(*twin, options.goldenInputs);
-  if (!answer)
-    return answer.takeError();
-  options.goldenOutputs = std::move(*answer);
-  return llvm::Error::success();
+  return answerBy(*twin, options.golden);
 }
 
 llvm::Error Compilation::writeFolder() {
@@ -427,28 +488,36 @@ llvm::Error Compilation::writeFolder() {
     if (const auto *cpu = std::get_if<CpuTarget>(&request.target)) {
       if (llvm::Error error = addGolden(*cpu, *options))
         return error;
-    } else {
-      auto answer = answerOf(*compiled, options->goldenInputs);
-      if (!answer)
-        return answer.takeError();
-      options->goldenOutputs = std::move(*answer);
+    } else if (llvm::Error error = answerBy(*compiled, options->golden)) {
+      return error;
     }
   }
   // Where the folder is written; known here so that an interrupt removes it.
   TemporaryPath partial(request.output + ".partial-" + std::to_string(llvm::sys::Process::getProcessId()) + "-0");
   llvm::Error error = request.onnx() ? codegen::writeOnnxArtifact(request.output, exported, *options)
                                      : codegen::writeArtifact(request.output, *compiled, *options);
+  if (error)
+    return withExitCode(std::move(error), ExitCode::File);
+  auto manifest = codegen::Manifest::read(request.output);
+  if (!manifest)
+    return withExitCode(manifest.takeError(), ExitCode::File);
+  for (auto [index, specialization] : llvm::enumerate(manifest->specializations))
+    result.specializations.push_back(
+        {manifest->shapesOf(index), int64_t(specialization.steps.size()), specialization.macs()});
+  result.steps = result.specializations.front().steps;
+  result.macs = result.specializations.front().macs;
   end();
-  return withExitCode(std::move(error), ExitCode::File);
+  return llvm::Error::success();
 }
 
 llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRContext &context,
                                            const CompileRequest &request) {
   Compilation compilation(environment, context, request);
-  // The file becomes an nn module. After this line every shape is static and no protobuf is left.
+  // The file becomes an nn module, one for each choice of sizes. After this line every shape is static and no
+  // protobuf is left.
   if (llvm::Error error = compilation.importFile())
     return std::move(error);
-  // The module is tidied, raised, fused, laid out for the target and cut into kernels (passes/Phases.def),
+  // Each module is tidied, raised, fused, laid out for the target and cut into kernels (passes/Phases.def),
   // each phase closing with the check of its contract.
   for (const PhaseInfo &phase : phases()) {
     // The rest of the phases is about code, and the same ops in ONNX are channels-first.

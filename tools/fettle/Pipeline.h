@@ -2,9 +2,9 @@
 #ifndef FETTLE_TOOLS_PIPELINE_H
 #define FETTLE_TOOLS_PIPELINE_H
 
-#include "ir/import/Import.h"
 #include "ir/target/Target.h"
 #include "passes/Pipelines.h"
+#include "tools/fettle/BindingChoices.h"
 #include "tools/fettle/Comparison.h"
 #include "tools/fettle/Environment.h"
 #include "tools/fettle/Recipe.h"
@@ -17,7 +17,7 @@ struct CompileRequest {
   std::string name;   ///< empty: from the path
   Target target;
   Recipe recipe;
-  Bindings bindings;
+  BindingChoices bindings; ///< one specialization for each combination; a single one for an ONNX model
   std::string calibration, profile; ///< paths of samples and of a profile; a recipe that measures needs one of them
   std::optional<Phase> until; ///< stop there and write the IR
   std::string dumpFolder;     ///< empty: no dumps
@@ -33,10 +33,17 @@ struct PhaseTime {
   double seconds;
 };
 
-/// What is worth telling about a compilation, for report.json and for people.
+struct SpecializationFacts {
+  std::string inputs; ///< Manifest::shapesOf
+  int64_t steps = 0, macs = 0;
+};
+
+/// What is worth telling about a compilation, for report.json and for people. Steps and macs are those of the first
+/// specialization.
 struct CompileResult {
   std::string name;
   int64_t modelBytes = 0, nodes = 0, steps = 0, kernels = 0, macs = 0, weightsBytes = 0, arenaBytes = 0;
+  std::vector<SpecializationFacts> specializations;
   NumericPromise promise;
   std::vector<PhaseTime> phases;
   double seconds = 0;

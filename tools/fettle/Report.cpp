@@ -10,6 +10,10 @@ llvm::json::Value reportJson(const CompileRequest &request, const CompileResult 
   llvm::json::Array phases;
   for (const PhaseTime &phase : result.phases)
     phases.push_back(llvm::json::Object{{"name", phase.name}, {"seconds", phase.seconds}});
+  llvm::json::Array specializations;
+  for (const SpecializationFacts &facts : result.specializations)
+    specializations.push_back(
+        llvm::json::Object{{"inputs", facts.inputs}, {"steps", facts.steps}, {"macs", facts.macs}});
   llvm::json::Object json{{"schema_version", 1},
                           {"fettle", FETTLE_VERSION},
                           {"name", result.name},
@@ -24,6 +28,7 @@ llvm::json::Value reportJson(const CompileRequest &request, const CompileResult 
                           {"arena_bytes", result.arenaBytes},
                           {"phases", std::move(phases)},
                           {"seconds", result.seconds},
+                          {"specializations", std::move(specializations)},
                           {"accuracy", nullptr}};
   if (accuracy.evaluation) {
     llvm::json::Object measured = accuracy.evaluation->toJson();
@@ -73,6 +78,9 @@ void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const Co
                         "  {6} multiply-adds, weights {7}B, arena {8}B\n",
                         result.name, result.nodes, result.steps, result.kernels, targetName(request.target), result.seconds,
                         shorten(result.macs), shorten(result.weightsBytes), shorten(result.arenaBytes));
+  if (result.specializations.size() > 1)
+    for (const SpecializationFacts &facts : result.specializations)
+      os << llvm::formatv("  for {0}: {1} steps, {2} multiply-adds\n", facts.inputs, facts.steps, shorten(facts.macs));
   if (accuracy.evaluation) {
     const Evaluation &measured = *accuracy.evaluation;
     if (measured.top1)

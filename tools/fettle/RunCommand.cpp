@@ -28,8 +28,10 @@ void RunCommand::addOptions(CLI::App &app) {
 
 llvm::Expected<std::vector<HostTensor>> RunCommand::readInputs(mlir::MLIRContext &context,
                                                                const Subject &subject) const {
+  std::vector<calibration::InputSpec> specs = subject.inputs(subject.specializations().front());
+  bool isOne = subject.specializations().size() == 1;
   std::vector<std::string> names;
-  for (const calibration::InputSpec &spec : subject.inputs())
+  for (const calibration::InputSpec &spec : specs)
     names.push_back(spec.name);
   std::vector<HostTensor> tensors(names.size());
   for (llvm::StringRef text : inputs) {
@@ -47,10 +49,10 @@ llvm::Expected<std::vector<HostTensor>> RunCommand::readInputs(mlir::MLIRContext
     auto tensor = calibration::readTensorFile(context, file, name);
     if (!tensor)
       return withExitCode(tensor.takeError(), ExitCode::File);
-    if (tensor->type() != subject.inputs()[index].type)
+    mlir::RankedTensorType type = specs[index].type;
+    if (isOne ? tensor->type() != type : tensor->elementType() != type.getElementType())
       return makeFailure(ExitCode::Usage, file + ": is " + calibration::describeTensorType(tensor->type()) +
-                                              ", input '" + name + "' is " +
-                                              calibration::describeTensorType(subject.inputs()[index].type));
+                                              ", input '" + name + "' is " + calibration::describeTensorType(type));
     tensors[index] = std::move(*tensor);
   }
   std::string missing;
@@ -60,6 +62,11 @@ llvm::Expected<std::vector<HostTensor>> RunCommand::readInputs(mlir::MLIRContext
   if (!missing.empty())
     return makeFailure(ExitCode::Usage, "no data for input " + missing,
                        "give --input NAME=FILE for each, or --data FILE.npz");
+  llvm::SmallVector<mlir::RankedTensorType> types;
+  for (const HostTensor &tensor : tensors)
+    types.push_back(tensor.type());
+  if (auto specialization = subject.select(types); !specialization)
+    return specialization.takeError();
   return tensors;
 }
 
@@ -95,10 +102,10 @@ llvm::Expected<ExitCode> RunCommand::run(Environment &environment) {
   std::vector<std::vector<HostTensor>> calls;
   std::optional<calibration::Samples> samples;
   if (!dataPath.empty()) {
-    auto cut = readSamples(context, **subject, dataPath);
-    if (!cut)
-      return cut.takeError();
-    samples = std::move(*cut);
+    auto data = readData(context, **subject, dataPath);
+    if (!data)
+      return data.takeError();
+    samples = std::move(data->samples);
   } else {
     auto tensors = readInputs(context, **subject);
     if (!tensors)
@@ -110,7 +117,7 @@ llvm::Expected<ExitCode> RunCommand::run(Environment &environment) {
     return model.takeError();
 
   std::vector<calibration::NpzArray> outputs;
-  for (const codegen::Manifest::Tensor &output : (*subject)->manifest().outputs)
+  for (const codegen::Manifest::Tensor &output : (*subject)->manifest().first().outputs)
     outputs.push_back({output.name, {}, samples.has_value()});
   int64_t count = samples ? samples->size() : 1;
   for (int64_t i = 0; i < count; ++i) {

@@ -16,7 +16,7 @@ public:
   llvm::Expected<ExitCode> run(Environment &environment) override;
 
 private:
-  /// The tensors of --input, in the order of the model's inputs.
+  /// The tensors of --input, in the order of the model's inputs: of one of its specializations.
   llvm::Expected<std::vector<HostTensor>> readInputs(mlir::MLIRContext &context, const Subject &subject) const;
   llvm::Error writeOutputs(Environment &environment, llvm::ArrayRef<calibration::NpzArray> arrays) const;
 

@@ -8,12 +8,17 @@ namespace fettle::cli {
 /// Larger constants are weights, not bindings, and have no place in a manifest.
 static constexpr int64_t maxSavedElements = 4096;
 
-llvm::json::Object bindingsToJson(const Bindings &bindings) {
+/// A single value as it is, several as an array.
+template <typename T> static llvm::json::Value valuesToJson(const std::vector<T> &values) {
+  return values.size() == 1 ? llvm::json::Value(values.front()) : llvm::json::Array(values);
+}
+
+llvm::json::Object bindingsToJson(const BindingChoices &bindings) {
   llvm::json::Object dims, shapes, texts, constants;
-  for (const auto &entry : bindings.dims)
-    dims[entry.first().str()] = entry.second;
-  for (const auto &entry : bindings.shapes)
-    shapes[entry.first().str()] = llvm::json::Array(entry.second);
+  for (const auto &[name, values] : bindings.dims)
+    dims[name] = valuesToJson(values);
+  for (const auto &[name, values] : bindings.shapes)
+    shapes[name] = valuesToJson(values);
   for (const auto &entry : bindings.constantTexts)
     texts[entry.first().str()] = entry.second;
   for (const auto &entry : bindings.constants) {
@@ -60,19 +65,35 @@ static std::optional<HostTensor> readConstant(mlir::MLIRContext &context, const 
   return tensor;
 }
 
-void inheritBindings(mlir::MLIRContext &context, const llvm::json::Object &saved, Bindings &bindings) {
+/// What valuesToJson made of numbers (or of one shape); empty if it is something else.
+static std::vector<int64_t> readNumbers(const llvm::json::Value &saved) {
+  if (auto value = saved.getAsInteger())
+    return {*value};
+  std::vector<int64_t> values;
+  if (const llvm::json::Array *array = saved.getAsArray())
+    for (const llvm::json::Value &value : *array)
+      values.push_back(value.getAsInteger().value_or(0));
+  return values;
+}
+
+static std::vector<std::vector<int64_t>> readShapes(const llvm::json::Value &saved) {
+  const llvm::json::Array *array = saved.getAsArray();
+  if (!array || array->empty() || !array->front().getAsArray())
+    return {readNumbers(saved)};
+  std::vector<std::vector<int64_t>> shapes;
+  for (const llvm::json::Value &shape : *array)
+    shapes.push_back(readNumbers(shape));
+  return shapes;
+}
+
+void inheritBindings(mlir::MLIRContext &context, const llvm::json::Object &saved, BindingChoices &bindings) {
   if (const llvm::json::Object *dims = saved.getObject("dims"))
-    for (const auto &[name, extent] : *dims)
-      if (auto value = extent.getAsInteger())
-        bindings.dims.try_emplace(name, *value);
+    for (const auto &[name, extents] : *dims)
+      if (std::vector<int64_t> values = readNumbers(extents); !values.empty())
+        bindings.dims.try_emplace(name.str(), std::move(values));
   if (const llvm::json::Object *shapes = saved.getObject("shapes"))
-    for (const auto &[name, shape] : *shapes) {
-      std::vector<int64_t> extents;
-      if (const llvm::json::Array *array = shape.getAsArray())
-        for (const llvm::json::Value &extent : *array)
-          extents.push_back(extent.getAsInteger().value_or(0));
-      bindings.shapes.try_emplace(name, std::move(extents));
-    }
+    for (const auto &[name, shape] : *shapes)
+      bindings.shapes.try_emplace(name.str(), readShapes(shape));
   auto isBound = [&](llvm::StringRef name) {
     return bindings.constants.count(name) || bindings.constantTexts.count(name);
   };

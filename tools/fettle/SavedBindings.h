@@ -7,16 +7,16 @@
 #ifndef FETTLE_TOOLS_SAVEDBINDINGS_H
 #define FETTLE_TOOLS_SAVEDBINDINGS_H
 
-#include "ir/import/Import.h"
+#include "tools/fettle/BindingChoices.h"
 #include "llvm/Support/JSON.h"
 
 namespace fettle::cli {
 
-llvm::json::Object bindingsToJson(const Bindings &bindings);
+llvm::json::Object bindingsToJson(const BindingChoices &bindings);
 
 /// Adds what `saved` binds and `bindings` do not. Constants too large to have
 /// been saved are left out: the importer then asks for them.
-void inheritBindings(mlir::MLIRContext &context, const llvm::json::Object &saved, Bindings &bindings);
+void inheritBindings(mlir::MLIRContext &context, const llvm::json::Object &saved, BindingChoices &bindings);
 
 } // namespace fettle::cli
 

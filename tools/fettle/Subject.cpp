@@ -5,12 +5,14 @@
 #include "codegen/artifact/TensorType.h"
 #include "tools/fettle/ExitCode.h"
 #include "tools/fettle/Pipeline.h"
+#include "tools/fettle/SavedBindings.h"
+#include "tools/fettle/Spelling.h"
 #include "llvm/Support/FileSystem.h"
 
 namespace fettle::cli {
 
 /// Compiles a model for this machine with the `float` recipe, into a temporary folder where the subject then lies.
-llvm::Error Subject::compile(Environment &environment, mlir::MLIRContext &context, llvm::StringRef model, const Bindings &bindings) {
+llvm::Error Subject::compile(Environment &environment, llvm::StringRef model, const BindingChoices &bindings) {
   auto folder = TemporaryPath::makeFolder();
   if (!folder)
     return folder.takeError();
@@ -26,35 +28,123 @@ llvm::Error Subject::compile(Environment &environment, mlir::MLIRContext &contex
   request.bindings = bindings;
   request.jobs = environment.cores;
   request.golden = false;
-  return compileModel(environment, context, request).takeError();
+  return compileModel(environment, *context, request).takeError();
 }
 
 llvm::Expected<std::unique_ptr<Subject>> Subject::open(Environment &environment, mlir::MLIRContext &context,
-                                                       llvm::StringRef path, const Bindings &bindings) {
+                                                       llvm::StringRef path, const BindingChoices &bindings) {
   auto subject = std::make_unique<Subject>();
-  subject->where = path.str();
+  subject->context = &context;
+  subject->shown = subject->where = path.str();
+  auto keepBindings = [&](const codegen::Manifest &manifest) {
+    if (const llvm::json::Object *object = manifest.details.getObject("bindings"))
+      subject->saved = *object;
+  };
   if (!llvm::sys::fs::is_directory(path)) {
-    if (llvm::Error error = subject->compile(environment, context, path, bindings))
+    if (llvm::Error error = subject->compile(environment, path, bindings))
       return std::move(error);
   } else if (auto manifest = codegen::Manifest::read(path); !manifest) {
     return withExitCode(manifest.takeError(), ExitCode::File);
-  } else if (manifest->opset > 0) {
+  } else if (keepBindings(*manifest); manifest->opset > 0) {
     // An ONNX model, which has no dims to be bound.
-    if (llvm::Error error = subject->compile(environment, context, (path + "/" + codegen::onnxFile(*manifest)).str(), {}))
+    if (llvm::Error error = subject->compile(environment, (path + "/" + codegen::onnxFile(*manifest)).str(), {}))
       return std::move(error);
   }
   auto manifest = codegen::Manifest::read(subject->where);
   if (!manifest)
     return withExitCode(manifest.takeError(), ExitCode::File);
   subject->description = std::move(*manifest);
-  for (const codegen::Manifest::Tensor &input : subject->description.inputs) {
-    const codegen::AbiType *type = codegen::findAbiType(input.dtype);
-    if (!type)
+  if (subject->saved.empty())
+    keepBindings(subject->description);
+  for (const codegen::Manifest::Tensor &input : subject->description.first().inputs)
+    if (!codegen::findAbiType(input.dtype))
       return makeFailure(ExitCode::File, path + "/manifest.json: input '" + input.name + "' has an unknown dtype");
-    subject->inputSpecs.push_back(
-        {input.name, mlir::RankedTensorType::get(input.shape, codegen::elementType(*type, &context))});
-  }
+  if (subject->isModel())
+    for (size_t i = 0; i < subject->description.specializations.size(); ++i)
+      subject->chosen.push_back(i);
+  else if (llvm::Error error = subject->choose(bindings))
+    return std::move(error);
   return subject;
+}
+
+BindingChoices Subject::savedBindings() const {
+  BindingChoices bindings;
+  inheritBindings(*context, saved, bindings);
+  return bindings;
+}
+
+llvm::Error Subject::choose(const BindingChoices &bindings) {
+  size_t count = description.specializations.size();
+  BindingChoices own = savedBindings();
+  std::vector<std::string> known;
+  for (const auto &[name, values] : own.dims)
+    known.push_back(name);
+  for (const auto &[name, values] : bindings.dims)
+    if (!own.dims.count(name))
+      return makeFailure(ExitCode::Usage, shown + ": was compiled without --dim " + name,
+                         known.empty() ? "it was compiled for " + description.listShapes() : suggestSpelling(name, known));
+  auto hasShapes = [&](const codegen::Manifest::Specialization &specialization) {
+    return llvm::all_of(bindings.shapes, [&](const auto &entry) {
+      return llvm::any_of(specialization.inputs, [&](const codegen::Manifest::Tensor &input) {
+        return input.name == entry.first && llvm::is_contained(entry.second, input.shape);
+      });
+    });
+  };
+  // Specializations are in the order of the combinations that they were compiled from.
+  std::vector<Bindings> combinations;
+  if (own.numCombinations() == count)
+    combinations = own.combinations();
+  else if (!bindings.dims.empty())
+    return makeFailure(ExitCode::File, shown + "/manifest.json: does not say which dims its specializations have");
+  BindingChoices dims;
+  dims.dims = bindings.dims;
+  for (size_t i = 0; i < count; ++i)
+    if (hasShapes(description.specializations[i]) && (combinations.empty() || isAmong(combinations[i], dims)))
+      chosen.push_back(i);
+  if (chosen.empty())
+    return makeFailure(ExitCode::Usage, shown + ": was not compiled for these sizes", "there are: " + description.listShapes());
+  return llvm::Error::success();
+}
+
+std::string Subject::listShapes() const {
+  std::string text;
+  for (size_t i : chosen)
+    text += (text.empty() ? "" : "; ") + description.shapesOf(i);
+  return text;
+}
+
+std::vector<calibration::InputSpec> Subject::inputs(size_t specialization) const {
+  std::vector<calibration::InputSpec> specs;
+  for (const codegen::Manifest::Tensor &input : description.specializations[specialization].inputs)
+    specs.push_back({input.name, mlir::RankedTensorType::get(
+                                     input.shape, codegen::elementType(*codegen::findAbiType(input.dtype), context))});
+  return specs;
+}
+
+llvm::Expected<size_t> Subject::select(llvm::ArrayRef<mlir::RankedTensorType> types) const {
+  codegen::Manifest::Specialization called;
+  for (size_t i : chosen)
+    if (llvm::all_of(llvm::zip_equal(types, inputs(i)), [](const auto &pair) {
+          const auto &[type, spec] = pair;
+          return !type || type == spec.type;
+        }))
+      return i;
+  for (auto [type, input] : llvm::zip_equal(types, description.first().inputs))
+    if (type)
+      called.inputs.push_back({input.name, input.dtype, type.getShape().vec()});
+  return makeFailure(ExitCode::Usage, shown + ": is not compiled for " + called.inputShapes(), "there are: " + listShapes());
+}
+
+BindingChoices Subject::teacherBindings(BindingChoices bindings, size_t specialization) const {
+  BindingChoices own = savedBindings();
+  if (own.numCombinations() == description.specializations.size())
+    own.narrow(own.combinations()[specialization]);
+  for (const auto &[name, values] : own.dims)
+    bindings.dims[name] = values;
+  for (const auto &[name, values] : own.shapes)
+    bindings.shapes[name] = values;
+  inheritBindings(*context, saved, bindings); // the constants
+  return bindings;
 }
 
 Tolerance Subject::tolerance() const {
@@ -75,18 +165,22 @@ llvm::Expected<std::unique_ptr<codegen::LoadedModel>> Subject::load(unsigned thr
   return model;
 }
 
-llvm::Expected<calibration::Samples> readSamples(mlir::MLIRContext &context, const Subject &subject,
-                                                 llvm::StringRef path) {
+llvm::Expected<Data> readData(mlir::MLIRContext &context, const Subject &subject, llvm::StringRef path) {
   if (llvm::sys::fs::is_directory(path))
     return makeFailure(ExitCode::Usage, path + ": is a folder; data are read from .npz files");
   auto arrays = calibration::readNpz(context, path);
   if (!arrays)
     return withExitCode(arrays.takeError(), ExitCode::File);
-  auto samples = calibration::Samples::cut(subject.inputs(), std::move(*arrays));
-  if (!samples)
-    return makeFailure(ExitCode::Usage, path + ": " + llvm::toString(samples.takeError()),
-                       "one array per model input, named as the input");
-  return samples;
+  std::string problems;
+  for (size_t specialization : subject.specializations()) {
+    auto samples = calibration::Samples::cut(subject.inputs(specialization), *arrays);
+    if (samples)
+      return Data{std::move(*samples), specialization};
+    problems += (problems.empty() ? "" : "\n  ") + llvm::toString(samples.takeError());
+  }
+  bool isOne = subject.specializations().size() == 1;
+  return makeFailure(ExitCode::Usage, path + ": " + (isOne ? "" : "fits none of the sizes that the model is compiled for:\n  ") + problems,
+                     "one array per model input, named as the input");
 }
 
 } // namespace fettle::cli

@@ -4,7 +4,7 @@
 
 #include "calibration/Samples.h"
 #include "codegen/artifact/Loader.h"
-#include "ir/import/Import.h"
+#include "tools/fettle/BindingChoices.h"
 #include "tools/fettle/Comparison.h"
 #include "tools/fettle/Environment.h"
 #include "tools/fettle/OutputFile.h"
@@ -15,15 +15,23 @@ namespace fettle::cli {
 /// machine into a temporary artifact: the float teacher. The artifact of target onnx is a model.
 class Subject {
 public:
-  /// `bindings` are for models only. Errors carry exit codes.
+  /// For a model, `bindings` are what it is compiled with. Of an artifact, they choose those specializations that were
+  /// compiled with such dims and shapes. Errors carry exit codes.
   static llvm::Expected<std::unique_ptr<Subject>> open(Environment &environment, mlir::MLIRContext &context,
-                                                       llvm::StringRef path, const Bindings &bindings);
+                                                       llvm::StringRef path, const BindingChoices &bindings);
 
   /// Where the artifact lies.
   const std::string &folder() const { return where; }
   const codegen::Manifest &manifest() const { return description; }
   bool isModel() const { return bool(temporary); }
-  llvm::ArrayRef<calibration::InputSpec> inputs() const { return inputSpecs; }
+  /// Specializations that the bindings chose: indices into manifest().specializations, at least one.
+  llvm::ArrayRef<size_t> specializations() const { return chosen; }
+  std::vector<calibration::InputSpec> inputs(size_t specialization) const;
+  /// The chosen specialization whose inputs have the shapes of `types`; null types fit any. Errors: exit code 2, with
+  /// the shapes there are.
+  llvm::Expected<size_t> select(llvm::ArrayRef<mlir::RankedTensorType> types) const;
+  /// `bindings`, with what else the subject was bound to for a specialization: what its teacher is compiled with.
+  BindingChoices teacherBindings(BindingChoices bindings, size_t specialization) const;
   /// The tolerance its manifest states.
   Tolerance tolerance() const;
 
@@ -31,17 +39,29 @@ public:
   llvm::Expected<std::unique_ptr<codegen::LoadedModel>> load(unsigned threads) const;
 
 private:
-  llvm::Error compile(Environment &environment, mlir::MLIRContext &context, llvm::StringRef model, const Bindings &bindings);
+  llvm::Error compile(Environment &environment, llvm::StringRef model, const BindingChoices &bindings);
+  llvm::Error choose(const BindingChoices &bindings);
+  BindingChoices savedBindings() const;
+  /// "x 1x32; x 1x128" of those chosen.
+  std::string listShapes() const;
 
+  mlir::MLIRContext *context = nullptr;
+  std::string shown; ///< the path as given, for messages
   std::string where;
   std::unique_ptr<TemporaryPath> temporary; ///< null for an artifact
   codegen::Manifest description;
-  std::vector<calibration::InputSpec> inputSpecs;
+  llvm::json::Object saved; ///< the bindings that it was made with, as a manifest has them
+  std::vector<size_t> chosen;
 };
 
-/// Reads a .npz file and cuts it into samples for `subject`.
-llvm::Expected<calibration::Samples> readSamples(mlir::MLIRContext &context, const Subject &subject,
-                                                 llvm::StringRef path);
+/// Samples, and the specialization that they are for.
+struct Data {
+  calibration::Samples samples;
+  size_t specialization;
+};
+
+/// Reads a .npz file and cuts it into samples for the first chosen specialization of `subject` that it fits.
+llvm::Expected<Data> readData(mlir::MLIRContext &context, const Subject &subject, llvm::StringRef path);
 
 } // namespace fettle::cli
 

@@ -1,42 +1,46 @@
 /*===- model_runtime.c - runs the steps of a compiled model ------------------
  *
  * Compiled once to target-neutral LLVM bitcode (so: pointers, int32_t and
- * int64_t only) and embedded in the compiler, which adds the tables below for
- * each model and generates machine code for its target.
+ * int64_t only) and embedded in the compiler, which adds the descriptors of each
+ * model, and functions that call these with one of them, and generates machine
+ * code for its target (ModelObject.cpp).
  *
  *===-----------------------------------------------------------------------*/
-#include "codegen/artifact/runtime/model_program.h"
+#include "codegen/artifact/fettle_abi.h"
+
+#define FETTLE_ALIGNMENT 64
 
 /* Waking other threads takes some microseconds; a step of less work than this (multiply-adds plus bytes) is faster
  * without them. */
 #define FETTLE_WORK_WORTH_SHARING 65536
 
-static int32_t check(const fettle_context *context, const void *const *inputs, void *const *outputs) {
-  if (!context || (!context->arena && fettle_program.arena_bytes) ||
-      (!context->weights && fettle_program.weights_bytes))
+static int32_t check(const fettle_model *model, const fettle_context *context, const void *const *inputs,
+                     void *const *outputs) {
+  if (!context || (!context->arena && model->arena_bytes) || (!context->weights && model->weights_bytes))
     return FETTLE_NULL_POINTER;
   if (((uintptr_t)context->arena | (uintptr_t)context->weights) & (FETTLE_ALIGNMENT - 1))
     return FETTLE_MISALIGNED;
-  for (int32_t i = 0; i < fettle_program.num_inputs; ++i)
-    if (fettle_program.inputs[i].bytes && (!inputs || !inputs[i]))
+  for (int32_t i = 0; i < model->num_inputs; ++i)
+    if (model->inputs[i].bytes && (!inputs || !inputs[i]))
       return FETTLE_NULL_POINTER;
-  for (int32_t i = 0; i < fettle_program.num_outputs; ++i)
-    if (fettle_program.outputs[i].bytes && (!outputs || !outputs[i]))
+  for (int32_t i = 0; i < model->num_outputs; ++i)
+    if (model->outputs[i].bytes && (!outputs || !outputs[i]))
       return FETTLE_NULL_POINTER;
   return FETTLE_OK;
 }
 
-int32_t fettle_run_steps(const fettle_context *context, const void *const *inputs, void *const *outputs, int32_t first,
-                         int32_t last) {
-  int32_t status = check(context, inputs, outputs);
+/* pointers_offset: where in the arena the argument pointers of the running step lie. */
+int32_t fettle_run_model(const fettle_model *model, int64_t pointers_offset, const fettle_context *context,
+                         const void *const *inputs, void *const *outputs, int32_t first, int32_t last) {
+  int32_t status = check(model, context, inputs, outputs);
   if (status != FETTLE_OK)
     return status;
-  if (first < 0 || last > fettle_program.num_steps || first > last)
+  if (first < 0 || last > model->num_steps || first > last)
     return FETTLE_OUT_OF_RANGE;
   /* The pointers of one step lie in the arena, not on the stack: a kernel may take any number of arguments. */
-  void **pointers = (void **)((char *)context->arena + fettle_program.pointers_offset);
+  void **pointers = (void **)((char *)context->arena + pointers_offset);
   for (int32_t i = first; i < last; ++i) {
-    const fettle_step *step = &fettle_program.steps[i];
+    const fettle_step *step = &model->steps[i];
     for (int64_t k = 0; k < step->num_arguments; ++k) {
       const fettle_argument *argument = &step->arguments[k];
       char *base;
@@ -58,6 +62,25 @@ int32_t fettle_run_steps(const fettle_context *context, const void *const *input
   return FETTLE_OK;
 }
 
-int32_t fettle_run(const fettle_context *context, const void *const *inputs, void *const *outputs) {
-  return fettle_run_steps(context, inputs, outputs, 0, fettle_program.num_steps);
+static int has_shapes(const fettle_model *model, const int64_t *const *dims) {
+  for (int32_t i = 0; i < model->num_inputs; ++i)
+    for (int32_t axis = 0; axis < model->inputs[i].rank; ++axis)
+      if (dims[i][axis] != model->inputs[i].dims[axis])
+        return 0;
+  return 1;
+}
+
+int32_t fettle_select(const fettle_model *model, const int64_t *const *dims, const fettle_model **chosen) {
+  if (!chosen)
+    return FETTLE_NULL_POINTER;
+  *chosen = 0;
+  for (int32_t i = 0; i < model->num_inputs; ++i)
+    if (model->inputs[i].rank && (!dims || !dims[i]))
+      return FETTLE_NULL_POINTER;
+  for (int32_t i = 0; i < model->num_specializations; ++i)
+    if (has_shapes(model->specializations[i], dims)) {
+      *chosen = model->specializations[i];
+      return FETTLE_OK;
+    }
+  return FETTLE_NO_SUCH_SHAPE;
 }

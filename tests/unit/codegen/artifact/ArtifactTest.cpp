@@ -39,8 +39,8 @@ protected:
 };
 
 TEST_F(ArtifactTest, FolderHoldsWhatTheManifestLists) {
-  HostTensor sample(makeTinyModel(context).inputs[0].type);
-  options.goldenInputs = options.goldenOutputs = {sample};
+  HostTensor sample(makeTinyModel(context).first().inputs[0].type);
+  options.golden = {{{sample}, {sample}}};
   options.reports = {{"report.json", "{}\n"}};
   ASSERT_EQ(messageOf(write(scratch / "out")), "");
   EXPECT_EQ(listFiles(scratch / "out"),
@@ -51,8 +51,8 @@ TEST_F(ArtifactTest, FolderHoldsWhatTheManifestLists) {
   ASSERT_TRUE(bool(manifest)) << llvm::toString(manifest.takeError());
   EXPECT_EQ(manifest->name, "tiny model");
   EXPECT_EQ(manifest->files.size(), 7u);
-  EXPECT_EQ(manifest->inputs[0].shape, (std::vector<int64_t>{2, 128}));
-  EXPECT_EQ(manifest->macs(), 2 * tinyElements);
+  EXPECT_EQ(manifest->first().inputs[0].shape, (std::vector<int64_t>{2, 128}));
+  EXPECT_EQ(manifest->first().macs(), 2 * tinyElements);
   EXPECT_EQ(manifest->modelHash, options.modelHash);
   EXPECT_EQ(readFile(scratch / "out/golden/input_0.npy").size(), 128 + tinyElements * 4u);
   EXPECT_EQ(shell(scratch / "out", "grep -q '\"sha256\": \"'$(sha256sum < tiny_model.weights | cut -c1-64) manifest.json"), 0);
@@ -75,8 +75,8 @@ TEST_F(ArtifactTest, LibraryNeedsAndExportsNothingElse) {
 
 TEST_F(ArtifactTest, HeaderIsPlainC) {
   CompiledModel model = makeTinyModel(context);
-  model.inputs[0].name = "bad */ name\n\"";
-  model.inputs.push_back({"bad name", mlir::RankedTensorType::get({}, mlir::IntegerType::get(&context, 64))});
+  model.first().inputs[0].name = "bad */ name\n\"";
+  model.first().inputs.push_back({"bad name", mlir::RankedTensorType::get({}, mlir::IntegerType::get(&context, 64))});
   ASSERT_EQ(messageOf(writeArtifact(scratch / "out", model, options)), "");
   writeFile(scratch / "out/use.c", R"(#include "tiny_model.h"
 int dims[] = TINY_MODEL_INPUT_BAD_NAME_DIMS;
@@ -117,12 +117,12 @@ TEST_F(ArtifactTest, ReplacesArtifactsAndNothingElse) {
 TEST_F(ArtifactTest, MissingParentsAreMade) {
   EXPECT_EQ(messageOf(write(scratch / "new/er/out")), "");
   EXPECT_TRUE(llvm::sys::fs::exists(scratch / "new/er/out/manifest.json"));
-  options.goldenInputs.resize(7); // more than the model has: fails before the folder is made
+  options.golden.resize(7); // more than the model has: fails before the folder is made
   EXPECT_NE(messageOf(write(scratch / "never/made/out")), "");
   EXPECT_FALSE(llvm::sys::fs::exists(scratch / "never"));
   // Fails after the folder is made: the parents that were made for it go too, others do not.
-  options.goldenInputs = {HostTensor(makeTinyModel(context).inputs[0].type)};
-  options.answerGolden = [&](llvm::StringRef folder) -> llvm::Expected<std::vector<HostTensor>> {
+  options.golden = {{{HostTensor(makeTinyModel(context).first().inputs[0].type)}, {}}};
+  options.answerGolden = [&](llvm::StringRef folder, llvm::MutableArrayRef<GoldenSample>) -> llvm::Error {
     EXPECT_TRUE(folder.contains("new/again/out"));
     return llvm::createStringError("no answer");
   };
@@ -133,13 +133,12 @@ TEST_F(ArtifactTest, MissingParentsAreMade) {
 
 /// The runner of tests/e2e/aarch64 and the programs of docs/c-api.md, with the golden vectors.
 TEST_F(ArtifactTest, RunsInProgramsOfOthers) {
-  HostTensor x(makeTinyModel(context).inputs[0].type), y(x.type());
+  HostTensor x(makeTinyModel(context).first().inputs[0].type), y(x.type());
   for (int64_t i = 0; i < tinyElements; ++i) {
     x.setDouble(i, i);
     y.setDouble(i, i * tinyWeight(i) * tinyWeight(i));
   }
-  options.goldenInputs = {x};
-  options.goldenOutputs = {y};
+  options.golden = {{{x}, {y}}};
   auto check = [&](llvm::StringRef target, llvm::StringRef compiler, llvm::StringRef emulator) {
     ASSERT_EQ(messageOf(writeArtifact(scratch / "out", makeTinyModel(context, target), options)), "");
     std::string runner = FETTLE_SOURCE_DIR "/tests/e2e/aarch64/runner.c";
@@ -157,7 +156,7 @@ TEST_F(ArtifactTest, RunsInProgramsOfOthers) {
 
 TEST_F(ArtifactTest, RefusesWhatTheAbiCannotSay) {
   CompiledModel model = makeTinyModel(context);
-  model.outputs[0].type = mlir::RankedTensorType::get({1, 1, 1, 1, 1, 1, 1, 1, 256}, mlir::Float32Type::get(&context));
+  model.first().outputs[0].type = mlir::RankedTensorType::get({1, 1, 1, 1, 1, 1, 1, 1, 256}, mlir::Float32Type::get(&context));
   EXPECT_EQ(messageOf(writeArtifact(scratch / "out", model, options)),
             "output 'y:0' has rank 9; artifacts take tensors up to rank 8");
   model = makeTinyModel(context);
@@ -165,7 +164,7 @@ TEST_F(ArtifactTest, RefusesWhatTheAbiCannotSay) {
   std::string message = messageOf(writeArtifact(scratch / "out", model, options));
   EXPECT_NE(message.find("symbol: kernel_0"), std::string::npos) << message;
   model = makeTinyModel(context);
-  model.steps[0].arguments[0].index = 1;
+  model.first().steps[0].arguments[0].index = 1;
   EXPECT_EQ(messageOf(writeArtifact(scratch / "out", model, options)),
             "step 'Mul_0' refers to an input outside the model");
   EXPECT_FALSE(llvm::sys::fs::exists(scratch / "out"));

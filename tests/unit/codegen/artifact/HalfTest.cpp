@@ -71,12 +71,12 @@ TEST(HalfConversions, EqualLlvmsSoftFloat) {
   auto f32 = mlir::RankedTensorType::get({count}, mlir::Float32Type::get(&context));
   CompiledModel model;
   model.target = llvm::cantFail(parseCpuTarget("cpu:x86-64-v2"));
-  model.inputs = {{"halves", f16}, {"floats", f32}};
-  model.outputs = {{"widened", f32}, {"narrowed", f16}, {"brain", bf16}, {"from_double", f16}};
+  model.first().inputs = {{"halves", f16}, {"floats", f32}};
+  model.first().outputs = {{"widened", f32}, {"narrowed", f16}, {"brain", bf16}, {"from_double", f16}};
   model.kernels = {{"kernel_0", "cast"}};
   model.objects = {compileText(conversions, model.target)};
   using Space = BufferReference;
-  model.steps = {{"Cast", 0, 1,
+  model.first().steps = {{"Cast", 0, 1,
                   {{Space::Input, 0, 0}, {Space::Input, 1, 0}, {Space::Output, 0, 0}, {Space::Output, 1, 0},
                    {Space::Output, 2, 0}, {Space::Output, 3, 0}}}};
   ScratchFolder scratch;

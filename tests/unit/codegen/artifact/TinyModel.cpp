@@ -48,22 +48,28 @@ std::string compileText(const char *text, const CpuTarget &target) {
   return llvm::cantFail(emitObject(*module, target));
 }
 
+Specialization makeTinySpecialization(mlir::MLIRContext &context, int64_t rows) {
+  Specialization tiny;
+  auto type = mlir::RankedTensorType::get({rows, tinyElements / 2}, mlir::Float32Type::get(&context));
+  tiny.inputs = {{"x", type}};
+  tiny.outputs = {{"y:0", type}};
+  using Space = BufferReference;
+  int64_t elements = type.getNumElements(), tiles = elements / 64;
+  int64_t work = 1 << 20; // enough to be shared among threads
+  tiny.steps = {
+      {"Mul_0", 0, tiles, {{Space::Input, 0, 0}, {Space::Weights, 0, 64}, {Space::Arena, 0, 128}}, elements, work},
+      {"Mul_1", 0, tiles, {{Space::Arena, 0, 128}, {Space::Weights, 0, 64}, {Space::Output, 0, 0}}, elements, work}};
+  tiny.arenaBytes = 128 + elements * sizeof(float);
+  return tiny;
+}
+
 CompiledModel makeTinyModel(mlir::MLIRContext &context, llvm::StringRef targetName) {
   CompiledModel model;
   model.target = llvm::cantFail(parseCpuTarget(targetName));
-  auto type = mlir::RankedTensorType::get({2, tinyElements / 2}, mlir::Float32Type::get(&context));
-  model.inputs = {{"x", type}};
-  model.outputs = {{"y:0", type}};
   model.kernels = {{"kernel_0", "map"}};
-
   model.objects = {compileText(kernelText, model.target)};
-
-  using Space = BufferReference;
+  model.specializations = {makeTinySpecialization(context, 2)};
   int64_t bytes = tinyElements * sizeof(float);
-  int64_t work = 1 << 20; // enough to be shared among threads
-  model.steps = {
-      {"Mul_0", 0, 4, {{Space::Input, 0, 0}, {Space::Weights, 0, 64}, {Space::Arena, 0, 128}}, tinyElements, work},
-      {"Mul_1", 0, 4, {{Space::Arena, 0, 128}, {Space::Weights, 0, 64}, {Space::Output, 0, 0}}, tinyElements, work}};
   model.weights = {{64, bytes, [] {
                       std::vector<char> data(tinyElements * sizeof(float));
                       for (int64_t i = 0; i < tinyElements; ++i) {
@@ -73,7 +79,6 @@ CompiledModel makeTinyModel(mlir::MLIRContext &context, llvm::StringRef targetNa
                       return data;
                     }}};
   model.weightsBytes = 64 + bytes + 64;
-  model.arenaBytes = 128 + bytes;
   return model;
 }
 

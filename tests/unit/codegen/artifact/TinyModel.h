@@ -13,6 +13,8 @@ constexpr int64_t tinyElements = 256;
 /// y = (x * w) * w on f32[256], w[i] = i / 4: one kernel, called twice over four
 /// tiles each, the product in the arena.
 CompiledModel makeTinyModel(mlir::MLIRContext &context, llvm::StringRef target = "cpu:x86-64-v2");
+/// The same for f32[rows, 128], up to two rows.
+Specialization makeTinySpecialization(mlir::MLIRContext &context, int64_t rows);
 inline float tinyWeight(int64_t i) { return float(i) / 4; }
 
 /// Compiles a module of LLVM assembly to an object.
