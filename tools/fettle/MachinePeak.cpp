@@ -12,6 +12,8 @@
 #include "llvm/TargetParser/Host.h"
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <vector>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -44,11 +46,28 @@ template <typename Vector> [[gnu::always_inline]] static inline float runChains(
   return sum;
 }
 
+/// Reads `bytes` bytes once, in `chains` streams; returns a value that depends on all of them.
+template <typename Vector> [[gnu::always_inline]] static inline float readAll(const char *data, long bytes) {
+  Vector sums[chains] = {};
+  long stretch = bytes / (chains * sizeof(Vector)) * sizeof(Vector);
+  for (long at = 0; at < stretch; at += sizeof(Vector)) {
+#pragma clang loop unroll(full)
+    for (int chain = 0; chain < chains; ++chain)
+      sums[chain] += *reinterpret_cast<const Vector *>(data + chain * stretch + at);
+  }
+  float sum = 0;
+  for (int chain = 0; chain < chains; ++chain)
+    sum += sums[chain][0];
+  return sum;
+}
+
 typedef float Vector4 __attribute__((vector_size(16)));
 
 #if defined(__x86_64__)
 typedef float Vector8 __attribute__((vector_size(32)));
 typedef float Vector16 __attribute__((vector_size(64)));
+[[gnu::target("avx512f")]] static float readWide512(const char *data, long bytes) { return readAll<Vector16>(data, bytes); }
+[[gnu::target("avx2,fma")]] static float readWide256(const char *data, long bytes) { return readAll<Vector8>(data, bytes); }
 [[gnu::target("avx512f")]] static float runWide512(long rounds, float seed) {
   return runChains<Vector16>(rounds, seed);
 }
@@ -56,6 +75,7 @@ typedef float Vector16 __attribute__((vector_size(64)));
   return runChains<Vector8>(rounds, seed);
 }
 #endif
+static float readWide128(const char *data, long bytes) { return readAll<Vector4>(data, bytes); }
 static float runWide128(long rounds, float seed) { return runChains<Vector4>(rounds, seed); }
 
 /// The best of as many runs of `rounds` rounds as fit a tenth of a second.
@@ -85,6 +105,25 @@ double measurePeakFlops() {
 #endif
   volatile float seed = 1e-7f, sink;
   double rate = bestRate(2.0 * chains * lanes, 100000, [&](long rounds) { sink = run(rounds, seed); });
+  (void)sink;
+  return rate;
+}
+
+double measureReadBandwidth(long bytes) {
+  float (*run)(const char *, long) = readWide128;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f"))
+    run = readWide512;
+  else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    run = readWide256;
+#endif
+  std::vector<char> memory(bytes + 64, 1); // written, so that every page is there
+  const char *data = memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64);
+  volatile float sink;
+  double rate = bestRate(double(bytes), std::max(1L, (1L << 20) / bytes), [&](long rounds) {
+    for (long round = 0; round < rounds; ++round)
+      sink = run(data, bytes);
+  });
   (void)sink;
   return rate;
 }

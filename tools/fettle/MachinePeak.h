@@ -13,6 +13,10 @@ double measurePeakFlops();
 /// instruction (vpdpbusd), measured likewise; 0 where it has none.
 double measurePeakByteOps();
 
+/// Bytes per second that one core reads from `bytes` bytes of memory (at least 4096), over and over, measured
+/// likewise: what its caches, or the memory behind them, give.
+double measureReadBandwidth(long bytes);
+
 } // namespace fettle::cli
 
 #endif

@@ -100,18 +100,3 @@ TEST(AttentionBuilder, TransposedKeys) {
     })",
                          codegen::buildAttention);
 }
-
-TEST(AttentionBuilder, DISABLED_Speed) {
-  for (Case c : {Case{1, 12, 12, 197, 197, 64, 64}, Case{1, 12, 12, 128, 128, 64, 64}, Case{1, 4, 4, 65, 65, 32, 32},
-                 Case{1, 8, 8, 128, 128, 8, 8, "128x128"}, Case{1, 8, 8, 1, 256, 8, 8}, Case{1, 8, 8, 1, 256, 64, 64},
-                 Case{1, 8, 8, 1024, 1024, 64, 64}, Case{1, 32, 8, 512, 512, 64, 64, "", ", causal"}}) {
-    KernelRun kernel(text(c), codegen::buildAttention);
-    llvm::SmallVector<HostTensor> operands;
-    for (mlir::RankedTensorType type : kernel.inputTypes())
-      operands.push_back(randomTensor(type, 1));
-    double seconds = kernel.measure(operands);
-    double operations = 2.0 * c.batches * c.heads * c.queries * c.keys * (c.depth + c.width);
-    llvm::outs() << llvm::formatv("{0} heads {1}x{2}x{3}: {4:F0} us, {5:F0} GFLOP/s\n", c.heads, c.queries, c.keys,
-                                  c.depth, seconds * 1e6, operations / seconds * 1e-9);
-  }
-}

@@ -141,18 +141,3 @@ TEST(RecurrentBuilder, HalfPrecision) {
       expectMatchesReference(half, codegen::buildRecurrent, options);
     }
 }
-
-TEST(RecurrentBuilder, DISABLED_Speed) {
-  for (Case c : {Case{"lstm", 100, 1, 128, 128, true}, Case{"lstm", 100, 16, 256, 256, true},
-                 Case{"gru", 100, 1, 256, 256, true}, Case{"lstm", 50, 1, 512, 512, true}}) {
-    KernelRun kernel(text(c), codegen::buildRecurrent);
-    llvm::SmallVector<HostTensor> operands;
-    for (mlir::RankedTensorType type : kernel.inputTypes())
-      operands.push_back(randomTensor(type, 1, -0.1, 0.1));
-    double seconds = kernel.measure(operands);
-    int64_t gates = llvm::StringRef(c.op) == "lstm" ? 4 : 3;
-    double operations = 2.0 * c.steps * c.batch * gates * c.hidden * (c.inputs + c.hidden);
-    llvm::outs() << llvm::formatv("{0} t={1} n={2} h={3}: {4:F0} us, {5:F0} GFLOP/s\n", c.op, c.steps, c.batch,
-                                  c.hidden, seconds * 1e6, operations / seconds * 1e-9);
-  }
-}

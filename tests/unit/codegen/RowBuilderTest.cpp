@@ -168,25 +168,3 @@ TEST(RowBuilder, ProloguesAndEpilogues) {
     })",
                          codegen::buildRows);
 }
-
-TEST(RowBuilder, DISABLED_Speed) {
-  auto measure = [](const char *name, const std::string &text, double bytes) {
-    KernelRun kernel(text, codegen::buildRows);
-    llvm::SmallVector<HostTensor> operands;
-    for (mlir::RankedTensorType type : kernel.inputTypes())
-      operands.push_back(randomTensor(type, 1));
-    double seconds = kernel.measure(operands);
-    llvm::outs() << name << ": " << int64_t(seconds * 1e9) << " ns, " << int64_t(bytes / seconds * 1e-9) << " GB/s\n";
-  };
-  measure("softmax 2364x197", softmax("2364x197", 1), 8.0 * 2364 * 197);
-  measure("softmax 21x4096 axis 0", softmax("21x4096", 0), 8.0 * 21 * 4096);
-  measure("mean 49x2048 axis 0", reduce("mean", "49x2048", "0", "2048"), 4.0 * 49 * 2048);
-  measure("mean 2048x49 axis 1", reduce("mean", "2048x49", "1", "2048"), 4.0 * 49 * 2048);
-  measure("layer norm 197x768",
-          "func.func @f(%x: tensor<197x768xf32>, %s: tensor<768xf32>, %b: tensor<768xf32>) -> tensor<197x768xf32> {\n"
-          "  %0 = nn.layer_norm %x, %s, %b {axis = 1 : i64, epsilon = 1.0e-5 : f64, operandSegmentSizes = array<i32: "
-          "1, 1, 1>} : "
-          "(tensor<197x768xf32>, tensor<768xf32>, tensor<768xf32>) -> tensor<197x768xf32>\n  return %0 : "
-          "tensor<197x768xf32>\n}",
-          8.0 * 197 * 768);
-}

@@ -189,24 +189,9 @@ std::vector<HostTensor> KernelRun::reference(ArrayRef<HostTensor> operands) {
   return std::vector<HostTensor>(results->begin(), results->end());
 }
 
-/// Processor time of this thread: what others do on a busy machine does not count.
-static double threadSeconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return now.tv_sec + now.tv_nsec * 1e-9;
-}
-
-double KernelRun::measure(ArrayRef<HostTensor> operands, double budgetSeconds) {
-  Call call(*this, operands, /*isFenced=*/false);
-  double best = 1e9, total = 0;
-  while (total < budgetSeconds) {
-    double start = threadSeconds();
-    entry(call.pointers.data(), 0, tileCount);
-    double seconds = threadSeconds() - start;
-    best = std::min(best, seconds);
-    total += seconds;
-  }
-  return best;
+std::function<void()> KernelRun::prepare(ArrayRef<HostTensor> operands) {
+  auto call = std::make_shared<Call>(*this, operands, /*isFenced=*/false);
+  return [this, call] { entry(call->pointers.data(), 0, tileCount); };
 }
 
 HostTensor randomTensor(RankedTensorType type, unsigned seed, double low, double high) {

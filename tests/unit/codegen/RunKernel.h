@@ -35,12 +35,13 @@ public:
   bool built() const { return entry != nullptr; }
   int64_t tiles() const { return tileCount; }
   llvm::ArrayRef<mlir::RankedTensorType> inputTypes() const { return inputs; }
+  llvm::ArrayRef<mlir::RankedTensorType> outputTypes() const { return outputs; }
 
   /// Runs every tile, the last one first, each in its own call.
   std::vector<HostTensor> run(llvm::ArrayRef<HostTensor> operands);
   std::vector<HostTensor> reference(llvm::ArrayRef<HostTensor> operands);
-  /// Processor seconds of one call over all tiles: the best of as many as fit `budgetSeconds`.
-  double measure(llvm::ArrayRef<HostTensor> operands, double budgetSeconds = 0.3);
+  /// A call over all tiles on these operands, to be made any number of times while the run lives.
+  std::function<void()> prepare(llvm::ArrayRef<HostTensor> operands);
 
 private:
   using Entry = void (*)(void *const *arguments, int64_t begin, int64_t end);

@@ -1,0 +1,236 @@
+//===- KernelBench.cpp - the kernels of layer lists, one by one -----------===//
+//
+//   fettle_bench_layers [--int8] [--benchmark_...] FILE...     files as in tests/bench/layers
+//
+// Compiles each layer alone, times it on one thread beside what the machine can do,
+// measured in the same run (MachinePeak.h), and sums over each file: what the kernels by themselves
+// allow, before anything stands between them. Google Benchmark repeats the calls and takes
+// its flags (--benchmark_filter, --benchmark_min_time, --benchmark_out=FILE...).
+//
+// Rates are those of the fastest call, in processor time: other processes make
+// calls slower, never faster.
+//
+//===----------------------------------------------------------------------===//
+
+#include "tests/bench/Layer.h"
+#include "tests/unit/codegen/AnyBuilder.h"
+#include "tests/unit/codegen/RunKernel.h"
+#include "tools/fettle/MachinePeak.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/LineIterator.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <benchmark/benchmark.h>
+#include <ctime>
+#include <map>
+
+namespace fettle::bench {
+namespace {
+
+/// A layer of a list, and what was measured of it.
+struct Entry {
+  std::string file, line;
+  Layer layer;
+  double seconds = 0; ///< of the fastest call; 0: not measured
+  double bytes = 0;   ///< operands and results, each once
+};
+
+/// What one core can do at most: the best that was seen in the run so far, for other processes lower what a
+/// measurement finds.
+class Roof {
+public:
+  explicit Roof(Precision precision) : precision(precision) { measureAgain(); }
+
+  /// To be called now and then, so that a slow moment at the start does not flatter all that follows.
+  void measureAgain() {
+    best = std::max(best, precision == Precision::Int8 ? cli::measurePeakByteOps() : cli::measurePeakFlops());
+  }
+  /// Multiply-adds times two, a second.
+  double operations() const { return best; }
+  /// Bytes a second, read from as much memory as `bytes`.
+  double bandwidth(double bytes) {
+    int64_t size = llvm::PowerOf2Ceil(std::max<int64_t>(bytes, 1 << 14));
+    double &rate = bandwidths[size];
+    return rate ? rate : rate = cli::measureReadBandwidth(size);
+  }
+
+private:
+  Precision precision;
+  double best = 0;
+  std::map<int64_t, double> bandwidths;
+};
+
+/// A compiled layer with its buffers.
+struct Prepared {
+  explicit Prepared(const Entry &entry, Precision precision) : run(entry.layer.text, test::buildAny) {
+    if (!run.built())
+      return;
+    std::vector<HostTensor> operands;
+    for (mlir::RankedTensorType type : run.inputTypes())
+      operands.push_back(test::randomTensor(type, operands.size(), 0, precision == Precision::Int8 ? 100 : 1));
+    for (llvm::ArrayRef<mlir::RankedTensorType> types : {run.inputTypes(), run.outputTypes()})
+      for (mlir::RankedTensorType type : types)
+        bytes += type.getNumElements() * elementBytes(type.getElementType());
+    call = run.prepare(operands);
+  }
+  test::KernelRun run;
+  std::function<void()> call;
+  double bytes = 0;
+};
+
+/// Processor time of this thread.
+double threadSeconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+/// Prints a line per layer.
+class LineReporter : public benchmark::BenchmarkReporter {
+public:
+  LineReporter(const std::map<std::string, const Entry *> &entries, Roof &roof) : entries(entries), roof(roof) {}
+
+  bool ReportContext(const Context &) override {
+    llvm::outs() << llvm::formatv("peak of one core: {0:f0} Gop/s\n", roof.operations() / 1e9);
+    return true;
+  }
+  void ReportRuns(const std::vector<Run> &runs) override {
+    for (const Run &run : runs) {
+      auto found = entries.find(run.run_name.function_name);
+      if (run.run_type != Run::RT_Iteration || found == entries.end())
+        continue;
+      const Entry &entry = *found->second;
+      if (run.error_occurred) {
+        llvm::outs() << llvm::formatv("{0,-40} {1}\n", entry.line, run.error_message);
+        continue;
+      }
+      roof.measureAgain();
+      double operations = 2 * entry.layer.macs / entry.seconds, rate = entry.bytes / entry.seconds;
+      llvm::outs() << llvm::formatv("{0,-40} x{1,-3} {2,9:f1} us", entry.line, entry.layer.count, entry.seconds * 1e6);
+      if (operations > 0)
+        llvm::outs() << llvm::formatv(" {0,6:f1} Gop/s {1,5:f1} % of peak", operations / 1e9, 100 * operations / roof.operations());
+      llvm::outs() << llvm::formatv(" {0,6:f1} GB/s {1,5:f1} % of bandwidth\n", rate / 1e9, 100 * rate / roof.bandwidth(entry.bytes));
+      llvm::outs().flush();
+    }
+  }
+
+private:
+  const std::map<std::string, const Entry *> &entries;
+  Roof &roof;
+};
+
+/// All layers of a file, or nothing, and why.
+std::optional<std::vector<Entry>> readList(const char *path, Precision precision) {
+  auto file = llvm::MemoryBuffer::getFile(path);
+  if (!file) {
+    llvm::errs() << path << ": " << file.getError().message() << '\n';
+    return std::nullopt;
+  }
+  std::vector<Entry> entries;
+  for (llvm::line_iterator line(**file, /*SkipBlanks=*/true, '#'); !line.is_at_end(); ++line) {
+    std::optional<Layer> layer = parseLayer(*line, precision);
+    if (!layer && !parseLayer(*line, Precision::F32)) {
+      llvm::errs() << path << ':' << line.line_number() << ": not a layer; see tests/bench/README.md\n";
+      return std::nullopt;
+    }
+    if (!layer) {
+      llvm::outs() << *line << ": left out, there is no integer form of it\n";
+      continue;
+    }
+    entries.push_back({path, line->str(), std::move(*layer)});
+  }
+  return entries;
+}
+
+/// The layer that is measured now: Google Benchmark calls `measure` several times for each.
+struct Current {
+  const Entry *entry = nullptr;
+  std::unique_ptr<Prepared> prepared;
+};
+
+/// Times `entry` in a loop of Google Benchmark.
+void measure(benchmark::State &state, Entry &entry, Precision precision, Roof &roof, Current &current) {
+  if (current.entry != &entry) {
+    current.prepared = nullptr; // one at a time in memory
+    current = {&entry, std::make_unique<Prepared>(entry, precision)};
+    roof.measureAgain();
+  }
+  Prepared *prepared = current.prepared.get();
+  if (!prepared->call) {
+    state.SkipWithError("no builder takes it");
+    return;
+  }
+  entry.bytes = prepared->bytes;
+  for (auto _ : state) {
+    double start = threadSeconds();
+    prepared->call();
+    double seconds = threadSeconds() - start;
+    state.SetIterationTime(seconds);
+    entry.seconds = entry.seconds ? std::min(entry.seconds, seconds) : seconds;
+  }
+  state.counters["percent_of_peak"] = 200 * entry.layer.macs / entry.seconds / roof.operations();
+  state.counters["percent_of_bandwidth"] = 100 * entry.bytes / entry.seconds / roof.bandwidth(entry.bytes);
+}
+
+void printTotals(llvm::ArrayRef<Entry> entries, const Roof &roof) {
+  double total = 0, ideal = 0;
+  for (const Entry &entry : entries) {
+    if (entry.seconds == 0)
+      return; // a part of a file says nothing about it
+    total += entry.seconds * entry.layer.count;
+    ideal += 2 * entry.layer.macs * entry.layer.count / roof.operations();
+  }
+  if (!entries.empty())
+    llvm::outs() << llvm::formatv("{0}: {1:f3} ms, {2:f1} % of peak\n", entries.front().file, total * 1e3, 100 * ideal / total);
+}
+
+int run(int argc, char **argv) {
+  // A tenth of a second for each layer, unless another flag follows.
+  char minimum[] = "--benchmark_min_time=0.1";
+  std::vector<char *> arguments(argv, argv + argc);
+  arguments.insert(arguments.begin() + 1, minimum);
+  int count = arguments.size();
+  benchmark::Initialize(&count, arguments.data());
+  Precision precision = Precision::F32;
+  std::vector<std::vector<Entry>> lists;
+  for (int i = 1; i < count; ++i) {
+    if (llvm::StringRef(arguments[i]) == "--int8") {
+      precision = Precision::Int8;
+      continue;
+    }
+    auto entries = readList(arguments[i], precision);
+    if (!entries)
+      return 1;
+    lists.push_back(std::move(*entries));
+  }
+
+  Roof roof(precision);
+  if (roof.operations() == 0) {
+    llvm::errs() << "this core has no dot-product instruction to measure --int8 by\n";
+    return 1;
+  }
+  Current current;
+  std::map<std::string, const Entry *> byName;
+  for (std::vector<Entry> &list : lists)
+    for (Entry &entry : list) {
+      std::string name = entry.file + ": " + entry.line;
+      if (!byName.try_emplace(name, &entry).second) {
+        llvm::errs() << name << ": stands twice; raise its count\n";
+        return 1;
+      }
+      benchmark::RegisterBenchmark(name.c_str(), [&](benchmark::State &state) {
+        measure(state, entry, precision, roof, current);
+      })->UseManualTime()->Unit(benchmark::kMicrosecond);
+    }
+  LineReporter reporter(byName, roof);
+  benchmark::RunSpecifiedBenchmarks(&reporter);
+  for (const std::vector<Entry> &list : lists)
+    printTotals(list, roof);
+  benchmark::Shutdown();
+  return 0;
+}
+
+} // namespace
+} // namespace fettle::bench
+
+int main(int argc, char **argv) { return fettle::bench::run(argc, argv); }
