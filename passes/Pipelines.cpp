@@ -74,8 +74,9 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
     return;
   case Phase::Quantize:
     if (const Profile *profile = options.quantization.profile) {
-      function.addPass(createQuantizeActivationsPass(*profile, options.quantization.options.activations));
-      function.addPass(createQuantizeWeightsPass(*profile, options.quantization.options.weights));
+      const QuantizationOptions &recipe = options.quantization.options;
+      function.addPass(createQuantizeActivationsPass(*profile, recipe.activations, recipe.floatLayers));
+      function.addPass(createQuantizeWeightsPass(*profile, recipe.weights, recipe.floatLayers));
       if (!options.keepsPairs)
         function.addPass(createFormIntegerIslandsPass());
       function.addPass(createFoldConstantsPass(folding));

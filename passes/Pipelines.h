@@ -28,6 +28,7 @@ struct QuantizationOptions {
   bool equalize = true; ///< whether channels are scaled to use their grids alike
   GridOptions activations;
   WeightOptions weights;
+  std::vector<std::string> floatLayers; ///< contractions that stay in float, by the names of their results
 };
 
 /// What the equalize and quantize phases work by.

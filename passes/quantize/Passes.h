@@ -17,8 +17,10 @@ namespace fettle {
 
 /// `profile` must outlive the passes.
 std::unique_ptr<mlir::Pass> createEqualizeChannelsPass(const Profile &profile);
-std::unique_ptr<mlir::Pass> createQuantizeActivationsPass(const Profile &profile, const GridOptions &options);
-std::unique_ptr<mlir::Pass> createQuantizeWeightsPass(const Profile &profile, const WeightOptions &options);
+std::unique_ptr<mlir::Pass> createQuantizeActivationsPass(const Profile &profile, const GridOptions &options,
+                                                          llvm::ArrayRef<std::string> floatLayers);
+std::unique_ptr<mlir::Pass> createQuantizeWeightsPass(const Profile &profile, const WeightOptions &options,
+                                                      llvm::ArrayRef<std::string> floatLayers);
 
 } // namespace fettle
 

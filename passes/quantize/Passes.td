@@ -48,7 +48,8 @@ def QuantizeActivationsPass : Pass<"quantize-activations", "::mlir::func::FuncOp
                    clEnumValN(::fettle::GridMethod::MinMax, "min-max", "nothing is clipped"),
                    clEnumValN(::fettle::GridMethod::Percentile, "percentile", "a share of the elements is not clipped"),
                    clEnumValN(::fettle::GridMethod::Entropy, "entropy", "least divergence"),
-                   clEnumValN(::fettle::GridMethod::Mse, "mse", "least mean square error"))}]>];
+                   clEnumValN(::fettle::GridMethod::Mse, "mse", "least mean square error"))}]>,
+                 ListOption<"floatLayers", "float-layers", "std::string", "contractions that stay in float, by the names of their results">];
 }
 
 def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
@@ -67,7 +68,8 @@ def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
     ```
   }];
   let dependentDialects = ["::fettle::nn::NnDialect"];
-  let options = [Option<"profileFile", "profile", "std::string", "", "a profile, as fettle calibrate writes it">];
+  let options = [Option<"profileFile", "profile", "std::string", "", "a profile, as fettle calibrate writes it">,
+                 ListOption<"floatLayers", "float-layers", "std::string", "contractions that stay in float, by the names of their results">];
 }
 
 def FormIntegerIslandsPass : Pass<"form-integer-islands", "::mlir::func::FuncOp"> {

@@ -17,6 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/quantize/QuantizationPlan.h"
+#include "ir/profile/ValueNames.h"
 #include "passes/fuse/ContractionWeights.h"
 
 using namespace mlir;
@@ -51,12 +52,14 @@ static void sortByPosition(SmallVectorImpl<Value> &values) {
   });
 }
 
-QuantizationPlan::QuantizationPlan(func::FuncOp function) {
+QuantizationPlan::QuantizationPlan(func::FuncOp function, ArrayRef<std::string> floatLayers) {
+  ValueNames names(function);
   for (Operation &op : function.getOps()) {
     // An input that is dequantized has been decided about by the model's author.
     if (!isa<nn::ConvOp, nn::MatMulOp>(op) || isa_and_nonnull<nn::ConstantOp, nn::DequantizeOp>(op.getOperand(0).getDefiningOp()) ||
         !ContractionWeights::get(&op) ||
-        !llvm::all_of(ArrayRef<Value>{op.getOperand(0), op.getOperand(1), op.getResult(0)}, isQuantizable))
+        !llvm::all_of(ArrayRef<Value>{op.getOperand(0), op.getOperand(1), op.getResult(0)}, isQuantizable) ||
+        llvm::is_contained(floatLayers, names.nameOf(op.getResult(0))))
       continue;
     planned.insert(&op);
     want(op.getOperand(0));

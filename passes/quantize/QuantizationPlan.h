@@ -11,9 +11,10 @@ namespace fettle {
 
 class QuantizationPlan {
 public:
-  explicit QuantizationPlan(mlir::func::FuncOp function);
+  /// Contractions whose results have a name (ValueNames.h) in `floatLayers` are left out.
+  explicit QuantizationPlan(mlir::func::FuncOp function, llvm::ArrayRef<std::string> floatLayers = {});
 
-  /// Convolutions and matrix products with constant weights, in program order.
+  /// Convolutions and matrix products with constant weights, in program order: the layers.
   llvm::ArrayRef<mlir::Operation *> contractions() const { return planned.getArrayRef(); }
   /// The values that are quantized, in program order: inputs of the contractions, and
   /// what is only moved on its way there.

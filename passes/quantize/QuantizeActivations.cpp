@@ -30,7 +30,10 @@ static std::pair<QuantizeOp, DequantizeOp> makePair(Value value, const Grid &gri
 namespace {
 struct QuantizeActivations : impl::QuantizeActivationsPassBase<QuantizeActivations> {
   using QuantizeActivationsPassBase::QuantizeActivationsPassBase;
-  QuantizeActivations(const Profile &profile, const GridOptions &options) : profile(&profile), options(options) {}
+  QuantizeActivations(const Profile &profile, const GridOptions &options, ArrayRef<std::string> layers)
+      : profile(&profile), options(options) {
+    floatLayers = layers;
+  }
 
   LogicalResult initialize(MLIRContext *context) override {
     if (profile)
@@ -40,14 +43,15 @@ struct QuantizeActivations : impl::QuantizeActivationsPassBase<QuantizeActivatio
   }
 
   void runOnOperation() override {
-    QuantizationPlan plan(getOperation());
     ValueNames names(getOperation());
-    auto grids = chooseGrids(plan, names, *profile, options);
+    // Grids do not depend on what stays in float: what was measured on them remains valid.
+    auto grids = chooseGrids(QuantizationPlan(getOperation()), names, *profile, options);
     if (!grids) {
       emitError(getOperation().getLoc()) << "the profile knows nothing of '" << llvm::toString(grids.takeError())
                                          << "': it was made from another model or with other options";
       return signalPassFailure();
     }
+    QuantizationPlan plan(getOperation(), floatLayers);
     // The plan is about uses as they are now: they are gathered before the first is changed.
     llvm::SmallVector<std::pair<OpOperand *, Value>> readers;
     for (Value value : plan.values())
@@ -67,8 +71,9 @@ struct QuantizeActivations : impl::QuantizeActivationsPassBase<QuantizeActivatio
 };
 } // namespace
 
-std::unique_ptr<Pass> createQuantizeActivationsPass(const Profile &profile, const GridOptions &options) {
-  return std::make_unique<QuantizeActivations>(profile, options);
+std::unique_ptr<Pass> createQuantizeActivationsPass(const Profile &profile, const GridOptions &options,
+                                                    ArrayRef<std::string> floatLayers) {
+  return std::make_unique<QuantizeActivations>(profile, options, floatLayers);
 }
 
 } // namespace fettle

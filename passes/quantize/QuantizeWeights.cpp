@@ -30,7 +30,10 @@ struct Work {
 
 struct QuantizeWeights : impl::QuantizeWeightsPassBase<QuantizeWeights> {
   using QuantizeWeightsPassBase::QuantizeWeightsPassBase;
-  QuantizeWeights(const Profile &profile, const WeightOptions &options) : profile(&profile), options(options) {}
+  QuantizeWeights(const Profile &profile, const WeightOptions &options, ArrayRef<std::string> layers)
+      : profile(&profile), options(options) {
+    floatLayers = layers;
+  }
 
   LogicalResult initialize(MLIRContext *context) override {
     return profile || profileFile.empty() ? success() : loadProfile(context, profileFile, ownProfile, profile);
@@ -42,7 +45,7 @@ struct QuantizeWeights : impl::QuantizeWeightsPassBase<QuantizeWeights> {
     for (Operation &op : getOperation().getOps()) {
       auto input = isa<ConvOp, MatMulOp>(op) ? op.getOperand(0).getDefiningOp<DequantizeOp>() : DequantizeOp();
       auto rows = input && ContractionWeights::get(&op) ? ContractionRows::get(&op) : std::nullopt;
-      if (!rows)
+      if (!rows || llvm::is_contained(floatLayers, names.nameOf(op.getResult(0))))
         continue;
       const RowStatistics *statistics = nullptr;
       if (options.rounding == Rounding::Gptq && profile && failed(findStatistics(&op, input, *rows, names, statistics)))
@@ -102,8 +105,9 @@ struct QuantizeWeights : impl::QuantizeWeightsPassBase<QuantizeWeights> {
 };
 } // namespace
 
-std::unique_ptr<Pass> createQuantizeWeightsPass(const Profile &profile, const WeightOptions &options) {
-  return std::make_unique<QuantizeWeights>(profile, options);
+std::unique_ptr<Pass> createQuantizeWeightsPass(const Profile &profile, const WeightOptions &options,
+                                                ArrayRef<std::string> floatLayers) {
+  return std::make_unique<QuantizeWeights>(profile, options, floatLayers);
 }
 
 } // namespace fettle

@@ -31,17 +31,18 @@ llvm::Expected<std::unique_ptr<Calibration>> Calibration::open(ArrayRef<func::Fu
   };
   std::unique_ptr<Calibration> calibration(new Calibration);
   std::string misfits;
-  std::optional<size_t> chosen;
+  bool fits = false;
   for (auto [index, function] : llvm::enumerate(functions)) {
     auto samples = calibration::Samples::cut(inputsOf(function), *arrays);
     if (samples) {
-      chosen = calibration->specialization = index;
+      fits = true;
+      calibration->chosen = index;
       calibration->samples = std::move(*samples);
       break;
     }
     misfits += (misfits.empty() ? "" : "; ") + llvm::toString(samples.takeError());
   }
-  if (!chosen)
+  if (!fits)
     return refuse(llvm::createStringError(misfits));
   if (llvm::Error error = calibration->samples.checkFinite())
     return refuse(std::move(error));
@@ -62,7 +63,7 @@ llvm::Error Calibration::measureFor(Phase phase, ArrayRef<func::FuncOp> function
   if (recipe.weights.rounding == Rounding::Nearest)
     options.rows = 0;
   auto measure = phase == Phase::Equalize ? calibration::measureChannels : calibration::measure;
-  return withExitCode(measure(*executor, functions[specialization], options, profile), ExitCode::Rejected);
+  return withExitCode(measure(*executor, functions[chosen], options, profile), ExitCode::Rejected);
 }
 
 llvm::Expected<Profile> readProfile(llvm::StringRef path) {

@@ -3,6 +3,7 @@
 #define FETTLE_TOOLS_CALIBRATION_H
 
 #include "calibration/CompiledExecutor.h"
+#include "calibration/LayerErrors.h"
 #include "calibration/Measure.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/Pipelines.h"
@@ -24,10 +25,17 @@ public:
   llvm::Error measureFor(Phase phase, llvm::ArrayRef<mlir::func::FuncOp> functions, const QuantizationOptions &recipe,
                          std::function<void(int64_t done, int64_t total)> progress, Profile &profile);
 
+  /// Which of the functions the samples are for.
+  size_t specialization() const { return chosen; }
+
+  llvm::Expected<std::vector<double>> compareValues(const calibration::Twins &twins, int64_t count) {
+    return calibration::compareValues(*executor, twins, count);
+  }
+
 private:
   Calibration() = default;
 
-  size_t specialization = 0; ///< that the samples are for
+  size_t chosen = 0;
   calibration::Samples samples;
   std::unique_ptr<TemporaryPath> scratch;
   std::unique_ptr<calibration::CompiledExecutor> executor;

@@ -35,7 +35,7 @@ void CompileCommand::addOptions(CLI::App &app) {
   group(
       app.add_option("--evaluation", evaluation, "samples on which the accuracy is measured, against the float model"),
       "FILE", "Accuracy");
-  group(app.add_option("--max-drop", maxDrop, "points of accuracy that may be lost, e.g. 1%; beyond it: exit code 3"),
+  group(app.add_option("--max-drop", maxDrop, "points of accuracy that may be lost, e.g. 1%: layers go back to float until\nthat holds; beyond it: exit code 3"),
         "P%", "Accuracy");
   group(app.add_option("--confidence", confidence, "let the bound of this confidence interval decide, e.g. 95%"), "P%",
         "Accuracy");
@@ -128,44 +128,56 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
   return request;
 }
 
-llvm::Expected<Evaluation> CompileCommand::evaluateArtifact(Environment &environment, mlir::MLIRContext &context,
-                                                            const CompileRequest &request) const {
-  auto student = Subject::open(environment, context, request.output, {});
-  if (!student)
-    return student.takeError();
-  auto data = readData(context, **student, evaluation);
-  if (!data)
-    return data.takeError();
-  auto teacher = Subject::open(environment, context, request.model,
-                               (*student)->teacherBindings(request.bindings, data->specialization));
-  if (!teacher)
-    return teacher.takeError();
-  auto loadedTeacher = (*teacher)->load(1);
-  if (!loadedTeacher)
-    return loadedTeacher.takeError();
-  auto loadedStudent = (*student)->load(1);
-  if (!loadedStudent)
-    return loadedStudent.takeError();
-  return evaluateModel(context, **loadedStudent, loadedTeacher->get(), data->samples);
+llvm::Expected<std::optional<AccuracyGate>> CompileCommand::makeGate() const {
+  std::optional<AccuracyGate> gate;
+  if (maxDrop.empty())
+    return gate;
+  auto allowed = parsePercent("--max-drop", maxDrop);
+  if (!allowed)
+    return allowed.takeError();
+  gate.emplace();
+  gate->allowedDrop = *allowed;
+  if (confidence.empty())
+    return gate;
+  auto level = parsePercent("--confidence", confidence);
+  if (!level)
+    return level.takeError();
+  if (*level >= 100)
+    return makeFailure(ExitCode::Usage, "--confidence 100% would take infinitely many samples", "for example 95%");
+  gate->confidence = *level / 100;
+  gate->boundDecides = true;
+  return gate;
+}
+
+/// Compiles again with layers in float, if there are any that make the gate hold, or at least make it fail by less.
+llvm::Error CompileCommand::search(Environment &environment, mlir::MLIRContext &context, CompileRequest &request,
+                                   CompileResult &result, AccuracyJudge &judge, const AccuracyGate &gate) const {
+  auto found = searchPrecisions(environment, context, request, result, judge, gate);
+  if (!found)
+    return found.takeError();
+  if (found->reverted.empty())
+    return llvm::Error::success();
+  for (size_t layer : found->reverted)
+    request.recipe.quantization.floatLayers.push_back(result.layers[layer].name);
+  request.measured = result.profile;
+  auto again = compileModel(environment, context, request);
+  if (!again)
+    return again.takeError();
+  result = std::move(*again);
+  for (auto [layer, sensitivity] : llvm::zip_equal(result.layers, found->sensitivity))
+    layer.sensitivity = sensitivity;
+  for (auto [rank, layer] : llvm::enumerate(found->reverted))
+    result.layers[layer].reason =
+        llvm::formatv("number {0} by sensitivity, the first {1} are reverted", rank + 1, found->reverted.size()).str();
+  return llvm::Error::success();
 }
 
 llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
   if (llvm::Error error = checkOptions())
     return std::move(error);
-  std::optional<double> allowedDrop;
-  double level = 0.95;
-  if (!maxDrop.empty()) {
-    auto value = parsePercent("--max-drop", maxDrop);
-    if (!value)
-      return value.takeError();
-    allowedDrop = *value;
-  }
-  if (!confidence.empty()) {
-    auto value = parsePercent("--confidence", confidence);
-    if (!value)
-      return value.takeError();
-    level = *value / 100;
-  }
+  auto gate = makeGate();
+  if (!gate)
+    return gate.takeError();
   ModelContext modelContext(jobs ? jobs : environment.cores);
   mlir::MLIRContext &context = *modelContext;
   auto request = makeRequest(environment, context);
@@ -182,6 +194,7 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
                              llvm::toString(std::move(cannotRun)),
                          "evaluate the model compiled for cpu:native");
   }
+  request->layerErrors = request->recipe.quantizes() && !evaluation.empty() && !calibration.empty();
   auto result = compileModel(environment, context, *request);
   if (!result)
     return result.takeError();
@@ -193,15 +206,29 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
 
   Accuracy accuracy;
   if (!evaluation.empty()) {
-    auto measured = evaluateArtifact(environment, context, *request);
-    if (!measured)
-      return measured.takeError();
-    accuracy.evaluation = std::move(*measured);
-    accuracy.drop = estimateDrop(accuracy.evaluation->losses, level);
-    accuracy.confidence = level;
-    accuracy.allowedDrop = allowedDrop;
-    if (allowedDrop)
-      accuracy.passed = (confidence.empty() ? accuracy.drop.points : accuracy.drop.high) <= *allowedDrop;
+    auto judge = AccuracyJudge::open(environment, context, *request, evaluation);
+    if (!judge)
+      return judge.takeError();
+    auto evaluate = [&]() -> llvm::Error {
+      auto measured = (*judge)->evaluate(request->output);
+      if (!measured)
+        return measured.takeError();
+      accuracy.evaluation = std::move(*measured);
+      accuracy.confidence = gate->value_or(AccuracyGate()).confidence;
+      accuracy.drop = accuracy.evaluation->drop(accuracy.confidence);
+      accuracy.passed = !*gate || (*gate)->holds(accuracy.drop);
+      return llvm::Error::success();
+    };
+    if (llvm::Error error = evaluate())
+      return std::move(error);
+    if (!accuracy.passed && request->recipe.quantizes()) {
+      if (llvm::Error error = search(environment, context, *request, *result, **judge, **gate))
+        return std::move(error);
+      if (llvm::Error error = evaluate())
+        return std::move(error);
+    }
+    if (*gate)
+      accuracy.allowedDrop = (*gate)->allowedDrop;
   }
   if (llvm::Error error = writeReports(*request, *result, accuracy))
     return std::move(error);
@@ -211,10 +238,17 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
     return std::move(error);
   if (accuracy.passed)
     return ExitCode::Done;
+  std::string reverted;
+  if (request->recipe.quantizes())
+    reverted = llvm::formatv(" with {0} of {1} layers in float, the most that budget.integers={2} allows",
+                             llvm::count_if(result->layers, [](const LayerReport &layer) { return !layer.integers; }),
+                             result->layers.size(), request->recipe.leastIntegers)
+                   .str();
   return makeFailure(
       ExitCode::GateFailed,
-      llvm::formatv("accuracy dropped by {0:f2} points ({1:f2} to {2:f2} at {3:f0} % confidence), allowed are {4:f2}",
-                    accuracy.drop.points, accuracy.drop.low, accuracy.drop.high, 100 * level, *allowedDrop)
+      llvm::formatv("accuracy dropped by {0:f2} points ({1:f2} to {2:f2} at {3:f0} % confidence){4}, allowed are {5:f2}",
+                    accuracy.drop.points, accuracy.drop.low, accuracy.drop.high, 100 * accuracy.confidence, reverted,
+                    *accuracy.allowedDrop)
           .str(),
       "the artifact is in " + request->output + ", see report.json");
 }

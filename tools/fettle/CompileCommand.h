@@ -2,8 +2,8 @@
 #ifndef FETTLE_TOOLS_COMPILECOMMAND_H
 #define FETTLE_TOOLS_COMPILECOMMAND_H
 
+#include "tools/fettle/AccuracySearch.h"
 #include "tools/fettle/Command.h"
-#include "tools/fettle/Evaluation.h"
 #include "tools/fettle/ModelOptions.h"
 #include "tools/fettle/Pipeline.h"
 
@@ -19,9 +19,10 @@ public:
 private:
   llvm::Error checkOptions() const;
   llvm::Expected<CompileRequest> makeRequest(Environment &environment, mlir::MLIRContext &context) const;
-  /// Accuracy against the float teacher on the data of --evaluation.
-  llvm::Expected<Evaluation> evaluateArtifact(Environment &environment, mlir::MLIRContext &context,
-                                              const CompileRequest &request) const;
+  /// What --max-drop and --confidence say, if anything.
+  llvm::Expected<std::optional<AccuracyGate>> makeGate() const;
+  llvm::Error search(Environment &environment, mlir::MLIRContext &context, CompileRequest &request, CompileResult &result,
+                     AccuracyJudge &judge, const AccuracyGate &gate) const;
 
   std::string model, output, modelName, target = "cpu:native", recipe = "float";
   std::string calibration, evaluation, maxDrop, confidence, profile, until, dumpFolder;

@@ -17,6 +17,11 @@ llvm::json::Object Evaluation::toJson() const {
                             {"sqnr_db", orNull(sqnrDecibels)}};
 }
 
+calibration::AccuracyDrop Evaluation::drop(double confidence) const {
+  using calibration::LossKind;
+  return calibration::estimateDrop(losses, top1 ? LossKind::Labelled : LossKind::Agreement, confidence);
+}
+
 /// Classes of the rows of an output.
 static std::vector<int64_t> classify(const HostTensor &output, int64_t rows) {
   int64_t width = output.numElements() / rows;
@@ -101,26 +106,47 @@ llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::Lo
   return result;
 }
 
-/// The z with P(-z < normal < z) = confidence, by bisection of erf.
-static double normalQuantile(double confidence) {
-  double low = 0, high = 10;
-  for (int round = 0; round < 60; ++round) {
-    double middle = (low + high) / 2;
-    (std::erf(middle / std::sqrt(2.0)) < confidence ? low : high) = middle;
+/// Natural logarithms of the classes' probabilities in `row`: of a softmax over it, unless it holds probabilities.
+static std::vector<double> logProbabilities(const HostTensor &output, int64_t begin, int64_t width) {
+  constexpr double least = 1e-12; // a probability of 0 would make the divergence infinite
+  std::vector<double> row(width);
+  double sum = 0, largest = -INFINITY;
+  bool areProbabilities = true;
+  for (int64_t i = 0; i < width; ++i) {
+    row[i] = output.doubleAt(begin + i);
+    sum += row[i];
+    largest = std::max(largest, row[i]);
+    areProbabilities &= row[i] >= 0;
   }
-  return low;
+  if (areProbabilities && std::fabs(sum - 1) < 1e-3) {
+    for (double &value : row)
+      value = std::log(std::max(value, least));
+    return row;
+  }
+  sum = 0;
+  for (double value : row)
+    sum += std::exp(value - largest);
+  for (double &value : row)
+    value -= largest + std::log(sum);
+  return row;
 }
 
-AccuracyDrop estimateDrop(llvm::ArrayRef<int> losses, double confidence) {
-  double count = losses.size(), sum = 0, squares = 0;
-  for (int loss : losses) {
-    sum += loss;
-    squares += loss * loss;
+double outputDivergence(const HostTensor &student, const HostTensor &teacher) {
+  const int64_t width = teacher.shape().empty() ? 1 : teacher.shape().back(), count = teacher.numElements();
+  double sum = 0, power = 0;
+  if (width > 1) {
+    for (int64_t row = 0; row < count; row += width) {
+      std::vector<double> ours = logProbabilities(student, row, width), theirs = logProbabilities(teacher, row, width);
+      for (int64_t i = 0; i < width; ++i)
+        sum += std::exp(theirs[i]) * (theirs[i] - ours[i]);
+    }
+    return sum * double(width) / double(count);
   }
-  double mean = sum / count;
-  double deviation = std::sqrt(std::max(0.0, squares / count - mean * mean) / std::max(1.0, count - 1));
-  double reach = normalQuantile(confidence) * deviation;
-  return {100 * mean, 100 * (mean - reach), 100 * (mean + reach)};
+  for (int64_t i = 0; i < count; ++i) {
+    sum += std::pow(student.doubleAt(i) - teacher.doubleAt(i), 2);
+    power += std::pow(teacher.doubleAt(i), 2);
+  }
+  return power > 0 ? sum / power : sum;
 }
 
 } // namespace fettle::cli

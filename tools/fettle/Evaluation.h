@@ -2,6 +2,7 @@
 #ifndef FETTLE_TOOLS_EVALUATION_H
 #define FETTLE_TOOLS_EVALUATION_H
 
+#include "calibration/AccuracyDrop.h"
 #include "tools/fettle/Subject.h"
 
 namespace fettle::cli {
@@ -16,6 +17,7 @@ struct Evaluation {
   /// Per row: what the teacher scores above the student (1, 0 or -1). Empty without teacher.
   std::vector<int> losses;
 
+  calibration::AccuracyDrop drop(double confidence) const;
   /// {"samples","top1","teacher_top1","agreement","sqnr_db"}.
   llvm::json::Object toJson() const;
 };
@@ -24,12 +26,9 @@ struct Evaluation {
 llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::LoadedModel &student,
                                          codegen::LoadedModel *teacher, const calibration::Samples &samples);
 
-/// A drop of accuracy in points, with the bounds between which the true one lies
-/// at `confidence` (0.95): the normal approximation of the mean of paired losses.
-struct AccuracyDrop {
-  double points, low, high;
-};
-AccuracyDrop estimateDrop(llvm::ArrayRef<int> losses, double confidence);
+/// How far a student's output is from its teacher's: the Kullback-Leibler divergence of the classes along the last axis, a
+/// mean over the rows; where there is one number a row, the squared error relative to the teacher's power.
+double outputDivergence(const HostTensor &student, const HostTensor &teacher);
 
 } // namespace fettle::cli
 

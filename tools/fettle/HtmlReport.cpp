@@ -2,6 +2,7 @@
 
 #include "tools/fettle/HtmlReport.h"
 #include "llvm/ADT/StringExtras.h"
+#include <cmath>
 
 namespace fettle::cli {
 
@@ -9,7 +10,7 @@ static constexpr llvm::StringLiteral style =
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}"
     "table{border-collapse:collapse;width:100%}td,th{padding:.15em .6em;text-align:left;vertical-align:top}"
     "td.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
-    "td.b{width:35%}td.b div{background:#4a7ebb;height:.8em;margin-top:.35em}tr:nth-child(even){background:#f4f6f8}";
+    "td.b{width:20%}td.b div{background:#4a7ebb;height:.8em;margin-top:.35em}tr:nth-child(even){background:#f4f6f8}";
 
 static std::string escape(llvm::StringRef text) {
   std::string result;
@@ -26,6 +27,35 @@ static void fact(llvm::raw_ostream &os, llvm::StringRef name, const llvm::Twine 
 static std::string bar(double part, double whole) {
   return llvm::formatv("<td class=b><div style=\"width:{0:f1}%\"></div></td>", whole > 0 ? 100 * part / whole : 0)
       .str();
+}
+
+/// What each layer is computed in, with a bar for what is lost there and one for what it costs the outputs.
+static void layerTable(llvm::raw_ostream &os, llvm::ArrayRef<LayerReport> layers) {
+  double noisiest = 0, mostSensitive = 0;
+  // Noise relative to the signal, as an amplitude: 40 dB is a bar of a tenth of one of 20 dB.
+  auto noiseOf = [](const LayerReport &layer) { return layer.sqnrDecibels ? std::pow(10, -*layer.sqnrDecibels / 20) : 0; };
+  for (const LayerReport &layer : layers) {
+    noisiest = std::max(noisiest, noiseOf(layer));
+    mostSensitive = std::max(mostSensitive, layer.sensitivity.value_or(0));
+  }
+  os << "<h2>Layers</h2>\n<table>\n<tr><th>nodes</th><th>precision</th><th>scale, zero point</th><th>SQNR, dB</th><th>noise</th>"
+        "<th>sensitivity</th><th></th></tr>\n";
+  for (const LayerReport &layer : layers) {
+    os << "<tr><td>" << escape(layer.name) << "</td><td>" << (layer.integers ? "int8" : "float");
+    if (!layer.reason.empty())
+      os << ": " << escape(layer.reason);
+    os << "</td><td class=n>";
+    if (layer.integers)
+      os << llvm::formatv("{0:e3}, {1}", layer.input.scale, layer.input.zeroPoint);
+    os << "</td><td class=n>";
+    if (layer.sqnrDecibels)
+      os << llvm::formatv("{0:f1}", *layer.sqnrDecibels);
+    os << "</td>" << bar(noiseOf(layer), noisiest) << "<td class=n>";
+    if (layer.sensitivity)
+      os << llvm::formatv("{0:e2}", *layer.sensitivity);
+    os << "</td>" << bar(std::max(0.0, layer.sensitivity.value_or(0)), mostSensitive) << "</tr>\n";
+  }
+  os << "</table>\n";
 }
 
 std::string htmlReport(const CompileResult &result, const codegen::Manifest &manifest, const Accuracy &accuracy) {
@@ -54,7 +84,10 @@ std::string htmlReport(const CompileResult &result, const codegen::Manifest &man
       fact(os, "allowed drop",
            llvm::formatv("{0:f2}: {1}", *accuracy.allowedDrop, accuracy.passed ? "kept" : "exceeded").str());
   }
-  os << "</table>\n<h2>Time of compiling</h2>\n<table>\n";
+  os << "</table>\n";
+  if (!result.layers.empty())
+    layerTable(os, result.layers);
+  os << "<h2>Time of compiling</h2>\n<table>\n";
   double longest = 0;
   for (const PhaseTime &phase : result.phases)
     longest = std::max(longest, phase.seconds);

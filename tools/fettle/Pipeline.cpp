@@ -12,6 +12,7 @@
 #include "codegen/artifact/OutputFolder.h"
 #include "codegen/cpu/CompileModule.h"
 #include "ir/export/Export.h"
+#include "ir/profile/ValueNames.h"
 #include "ir/support/Origin.h"
 #include "tools/fettle/Calibration.h"
 #include "tools/fettle/Diagnostics.h"
@@ -46,7 +47,8 @@ std::string defaultModelName(llvm::StringRef path) {
 static unsigned countSteps(const CompileRequest &request) {
   unsigned whole = request.onnx() ? unsigned(Phase::Layout) + 3 : unsigned(phases().size()) + 2;
   unsigned ran = request.until ? unsigned(*request.until) + 1 : whole;
-  return ran + (request.calibration.empty() ? 0 : 1 + request.recipe.quantization.equalize);
+  bool measures = !request.calibration.empty() && !request.measured;
+  return ran + (measures ? 1 + request.recipe.quantization.equalize : 0) + request.layerErrors;
 }
 
 namespace {
@@ -70,6 +72,8 @@ public:
   llvm::Error runPhase(const PhaseInfo &phase);
   bool measuresBefore(Phase phase) const;
   llvm::Error measure(Phase phase);
+  llvm::Error describeLayers();
+  llvm::Error measureLayerErrors();
   llvm::Error dumpIr(unsigned number, llvm::StringRef phase);
   llvm::Error writeIr();
   llvm::Error generateCode(const CpuTarget &target);
@@ -85,6 +89,8 @@ public:
     progress.finish();
     for (const PhaseTime &phase : result.phases)
       result.seconds += phase.seconds;
+    if (request.recipe.quantizes())
+      result.profile = std::make_shared<const Profile>(std::move(profile));
     return std::move(result);
   }
 
@@ -97,9 +103,12 @@ private:
   }
   void end() { result.phases.back().seconds = environment.clockSeconds() - started; }
   llvm::Error reject(llvm::ArrayRef<Problem> problems, ExitCode code);
+  llvm::Error openCalibration();
+  PhaseOptions phaseOptions() const;
   llvm::Error runPasses(mlir::PassManager &passManager, llvm::StringRef phase);
   llvm::Error checkShapes();
   std::vector<mlir::ModuleOp> modules();
+  std::vector<mlir::func::FuncOp> functions();
   void printModules(llvm::raw_ostream &os);
   void countPrecisions();
   llvm::json::Object describe();
@@ -137,6 +146,13 @@ std::vector<mlir::ModuleOp> Compilation::modules() {
   std::vector<mlir::ModuleOp> list;
   for (Specialized &specialized : specializations)
     list.push_back(*specialized.module);
+  return list;
+}
+
+std::vector<mlir::func::FuncOp> Compilation::functions() {
+  std::vector<mlir::func::FuncOp> list;
+  for (mlir::ModuleOp module : modules())
+    list.push_back(module.lookupSymbol<mlir::func::FuncOp>("main"));
   return list;
 }
 
@@ -229,10 +245,7 @@ llvm::Error Compilation::runPasses(mlir::PassManager &passManager, llvm::StringR
   return reject(diagnostics.problems(), ExitCode::Rejected);
 }
 
-llvm::Error Compilation::runPhase(const PhaseInfo &phase) {
-  if (phase.phase != Phase::Import)
-    begin(phase.name);
-  mlir::PassManager passManager(&context);
+PhaseOptions Compilation::phaseOptions() const {
   PhaseOptions options;
   if (request.recipe.quantizes())
     options.quantization = {&profile, request.recipe.quantization};
@@ -240,7 +253,14 @@ llvm::Error Compilation::runPhase(const PhaseInfo &phase) {
     options.keepsPairs = true;
     options.unsignedActivations = request.recipe.unsignedActivations;
   }
-  buildPhase(passManager, phase.phase, options);
+  return options;
+}
+
+llvm::Error Compilation::runPhase(const PhaseInfo &phase) {
+  if (phase.phase != Phase::Import)
+    begin(phase.name);
+  mlir::PassManager passManager(&context);
+  buildPhase(passManager, phase.phase, phaseOptions());
   if (llvm::Error error = runPasses(passManager, phase.name))
     return error;
   if (phase.phase != Phase::Import)
@@ -254,7 +274,21 @@ bool Compilation::measuresBefore(Phase phase) const {
          (phase == Phase::Quantize || (phase == Phase::Equalize && recipe.quantization.equalize));
 }
 
+llvm::Error Compilation::openCalibration() {
+  if (calibration)
+    return llvm::Error::success();
+  auto opened = Calibration::open(functions(), request.calibration, request.jobs);
+  if (!opened)
+    return opened.takeError();
+  calibration = std::move(*opened);
+  return llvm::Error::success();
+}
+
 llvm::Error Compilation::measure(Phase phase) {
+  if (request.measured) {
+    profile = *request.measured;
+    return llvm::Error::success();
+  }
   if (!request.profile.empty()) {
     if (profile.samples) // read before an earlier phase
       return llvm::Error::success();
@@ -265,18 +299,55 @@ llvm::Error Compilation::measure(Phase phase) {
     return llvm::Error::success();
   }
   begin("calibrate");
-  std::vector<mlir::func::FuncOp> functions;
-  for (mlir::ModuleOp module : modules())
-    functions.push_back(module.lookupSymbol<mlir::func::FuncOp>("main"));
-  if (!calibration) {
-    auto opened = Calibration::open(functions, request.calibration, request.jobs);
-    if (!opened)
-      return opened.takeError();
-    calibration = std::move(*opened);
-  }
-  auto tell = [this](int64_t done, int64_t total) { progress.advance(done, total, "runs"); };
-  if (llvm::Error error = calibration->measureFor(phase, functions, request.recipe.quantization, tell, profile))
+  if (llvm::Error error = openCalibration())
     return error;
+  auto tell = [this](int64_t done, int64_t total) { progress.advance(done, total, "runs"); };
+  if (llvm::Error error = calibration->measureFor(phase, functions(), request.recipe.quantization, tell, profile))
+    return error;
+  end();
+  return llvm::Error::success();
+}
+
+/// What the quantize phase will make of the layers, which have the same names in all specializations.
+llvm::Error Compilation::describeLayers() {
+  const QuantizationOptions &recipe = request.recipe.quantization;
+  auto layers = fettle::describeLayers(functions().front(), profile, recipe.activations, recipe.floatLayers);
+  if (!layers) {
+    // A profile of another model: the phase will say so, with the place.
+    llvm::consumeError(layers.takeError());
+    return llvm::Error::success();
+  }
+  for (LayerFacts &facts : *layers)
+    result.layers.push_back({std::move(facts), {}, {}, {}});
+  return request.layerErrors ? measureLayerErrors() : llvm::Error::success();
+}
+
+/// Layers of the module as it is beside those of a quantized copy, whose pairs of quantize and dequantize compute in float what
+/// the integers will.
+llvm::Error Compilation::measureLayerErrors() {
+  constexpr int64_t samples = 32;
+  begin("layers");
+  if (llvm::Error error = openCalibration())
+    return error;
+  mlir::func::FuncOp function = functions()[calibration->specialization()];
+  mlir::OwningOpRef<mlir::ModuleOp> copy(function->getParentOfType<mlir::ModuleOp>().clone());
+  mlir::PassManager passManager(&context);
+  PhaseOptions options = phaseOptions();
+  options.keepsPairs = true;
+  buildPhase(passManager, Phase::Quantize, options);
+  if (mlir::failed(passManager.run(*copy)))
+    return reject(diagnostics.problems(), ExitCode::Rejected);
+  calibration::Twins twins{function, copy->lookupSymbol<mlir::func::FuncOp>("main"), {}, {}};
+  ValueNames teacher(twins.teacher), student(twins.student);
+  for (const LayerReport &layer : result.layers) {
+    twins.teacherValues.push_back(teacher.find(layer.name));
+    twins.studentValues.push_back(student.find(layer.name));
+  }
+  auto decibels = calibration->compareValues(twins, samples);
+  if (!decibels)
+    return decibels.takeError();
+  for (auto [layer, value] : llvm::zip_equal(result.layers, *decibels))
+    layer.sqnrDecibels = value;
   end();
   return llvm::Error::success();
 }
@@ -526,6 +597,9 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
     // What a recipe must know about the float module is measured on samples, or read from a profile.
     if (compilation.measuresBefore(phase.phase))
       if (llvm::Error error = compilation.measure(phase.phase))
+        return std::move(error);
+    if (phase.phase == Phase::Quantize && request.recipe.quantizes())
+      if (llvm::Error error = compilation.describeLayers())
         return std::move(error);
     if (llvm::Error error = compilation.runPhase(phase))
       return std::move(error);

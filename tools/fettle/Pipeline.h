@@ -4,6 +4,7 @@
 
 #include "ir/target/Target.h"
 #include "passes/Pipelines.h"
+#include "passes/quantize/LayerFacts.h"
 #include "tools/fettle/BindingChoices.h"
 #include "tools/fettle/Comparison.h"
 #include "tools/fettle/Environment.h"
@@ -19,6 +20,8 @@ struct CompileRequest {
   Recipe recipe;
   BindingChoices bindings; ///< one specialization for each combination; a single one for an ONNX model
   std::string calibration, profile; ///< paths of samples and of a profile; a recipe that measures needs one of them
+  std::shared_ptr<const Profile> measured; ///< if it is known already: takes the place of both
+  bool layerErrors = false; ///< measure how far each quantized layer is from its teacher; needs `calibration`
   std::optional<Phase> until; ///< stop there and write the IR
   std::string dumpFolder;     ///< empty: no dumps
   unsigned jobs = 1;          ///< threads of code generation; the result does not depend on it
@@ -38,6 +41,13 @@ struct SpecializationFacts {
   int64_t steps = 0, macs = 0;
 };
 
+/// What is known of a layer when all is done.
+struct LayerReport : LayerFacts {
+  std::optional<double> sqnrDecibels; ///< of its result, errors of the layers before it included
+  std::optional<double> sensitivity;  ///< how much less the outputs' divergence is when it alone stays in float
+  std::string reason;                 ///< why it stays in float, if it does
+};
+
 /// What is worth telling about a compilation, for report.json and for people. Steps and macs are those of the first
 /// specialization.
 struct CompileResult {
@@ -46,6 +56,8 @@ struct CompileResult {
   std::vector<SpecializationFacts> specializations;
   NumericPromise promise;
   std::vector<PhaseTime> phases;
+  std::vector<LayerReport> layers;        ///< of a recipe that quantizes
+  std::shared_ptr<const Profile> profile; ///< that it was quantized by
   double seconds = 0;
 };
 

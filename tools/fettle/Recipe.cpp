@@ -91,6 +91,11 @@ static const std::vector<RecipeKey> &recipeKeys() {
          double &damping = recipe.quantization.weights.damping;
          return text.getAsDouble(damping) || !(damping > 0 && damping <= 1) ? "a number above 0, at most 1" : "";
        }},
+      {"budget.integers",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         double &share = recipe.leastIntegers;
+         return text.getAsDouble(share) || !(share >= 0 && share <= 100) ? "a number of per cent, from 0 to 100" : "";
+       }},
       {"onnx.activations",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
          if (text != "as-is" && text != "int8" && text != "uint8")

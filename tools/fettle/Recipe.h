@@ -16,6 +16,8 @@ struct Recipe {
   /// "float": the arithmetic of the model itself; "int8": 8-bit weights and activations.
   std::string precision = "float";
   QuantizationOptions quantization;
+  /// Share of the multiply-adds, in per cent, that a search for accuracy leaves in integers.
+  double leastIntegers = 50;
   /// The sign of quantized activations in an ONNX model; none: as they are.
   std::optional<bool> unsignedActivations;
   /// The random sample in golden/ is made from it.

@@ -6,6 +6,24 @@
 
 namespace fettle::cli {
 
+static llvm::json::Array layersJson(llvm::ArrayRef<LayerReport> layers) {
+  auto orNull = [](std::optional<double> value) {
+    return value ? llvm::json::Value(*value) : llvm::json::Value(nullptr);
+  };
+  llvm::json::Array json;
+  for (const LayerReport &layer : layers)
+    json.push_back(llvm::json::Object{
+        {"name", layer.name},
+        {"macs", layer.macs},
+        {"precision", layer.integers ? "int8" : "float"},
+        {"input_scale", layer.integers ? llvm::json::Value(layer.input.scale) : llvm::json::Value(nullptr)},
+        {"input_zero_point", layer.integers ? llvm::json::Value(layer.input.zeroPoint) : llvm::json::Value(nullptr)},
+        {"sqnr_db", orNull(layer.sqnrDecibels)},
+        {"sensitivity", orNull(layer.sensitivity)},
+        {"reason", layer.reason.empty() ? llvm::json::Value(nullptr) : llvm::json::Value(layer.reason)}});
+  return json;
+}
+
 llvm::json::Value reportJson(const CompileRequest &request, const CompileResult &result, const Accuracy &accuracy) {
   llvm::json::Array phases;
   for (const PhaseTime &phase : result.phases)
@@ -29,6 +47,7 @@ llvm::json::Value reportJson(const CompileRequest &request, const CompileResult 
                           {"phases", std::move(phases)},
                           {"seconds", result.seconds},
                           {"specializations", std::move(specializations)},
+                          {"layers", layersJson(result.layers)},
                           {"accuracy", nullptr}};
   if (accuracy.evaluation) {
     llvm::json::Object measured = accuracy.evaluation->toJson();

@@ -10,7 +10,7 @@ namespace fettle::cli {
 /// What --evaluation measured, and whether --max-drop allows it.
 struct Accuracy {
   std::optional<Evaluation> evaluation;
-  AccuracyDrop drop{0, 0, 0};
+  calibration::AccuracyDrop drop{0, 0, 0};
   double confidence = 0.95;
   std::optional<double> allowedDrop;
   bool passed = true;

@@ -71,6 +71,13 @@ TEST_F(Plan, OfAResidualBlockIsIntegersOnly) {
   EXPECT_TRUE(reads("r0", "c1"));
   EXPECT_TRUE(reads("r0", "a1"));
   EXPECT_TRUE(reads("a1", "p1"));
+  // Without the last contraction nobody wants the sum; without the first, what it makes is no longer made of integers.
+  plan.emplace(function, std::vector<std::string>{"c2"});
+  EXPECT_EQ(describe(), "x | r0");
+  plan.emplace(function, std::vector<std::string>{"c0", "c2"});
+  EXPECT_EQ(describe(), "r0");
+  EXPECT_TRUE(reads("r0", "c1"));
+  EXPECT_FALSE(reads("r0", "a1"));
 }
 
 TEST_F(Plan, LeavesFloatOpsTheirFloats) {

@@ -1,4 +1,12 @@
 // RUN: fettle-opt %s --quantize-activations="profile=%S/Inputs/two.json grid=min-max" | FileCheck %s
+// RUN: fettle-opt %s --quantize-activations="profile=%S/Inputs/two.json grid=min-max float-layers=second" | FileCheck %s --check-prefix=FLOAT
+
+// What only a layer that stays in float would read is not rounded; the grid of the rest stays the same.
+// FLOAT-LABEL: func.func @main
+// FLOAT-DAG: nn.constant dense<0.00999999977> : tensor<f32>
+// FLOAT: %[[R:.*]] = nn.unary relu
+// FLOAT-NOT: nn.quantize
+// FLOAT: nn.matmul %[[R]]
 
 // From -1 to 1.55 in 255 steps of 0.01; -1 is 0, so that 0 is 100.
 // CHECK-LABEL: func.func @main

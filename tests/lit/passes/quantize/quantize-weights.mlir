@@ -31,3 +31,19 @@ func.func @products(%x: tensor<1x2xui8>, %y: tensor<1x2xf32>) -> (tensor<1x2xf32
   %2 = nn.matmul %y, %w : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32>
   return %1, %2 : tensor<1x2xf32>, tensor<1x2xf32>
 }
+
+// RUN: fettle-opt %s --quantize-weights=float-layers=first | FileCheck %s --check-prefix=FLOAT
+// A layer that is to stay in float, though its input was rounded for another.
+// FLOAT-LABEL: func.func @layers
+// FLOAT: %[[D:.*]] = nn.dequantize %arg0
+// FLOAT: nn.matmul %[[D]], %[[W:.*]] :
+// FLOAT: %[[Q:.*]] = nn.dequantize
+// FLOAT: nn.matmul %[[D]], %[[Q]]
+func.func @layers(%x: tensor<1x2xui8>) -> (tensor<1x2xf32>, tensor<1x2xf32>) {
+  %s = nn.constant dense<0.5> : tensor<f32>
+  %w = nn.constant dense<[[1.0, 1.0], [-0.5, 2.0]]> : tensor<2x2xf32>
+  %0 = nn.dequantize %x, %s : (tensor<1x2xui8>, tensor<f32>) -> tensor<1x2xf32>
+  %1 = nn.matmul %0, %w : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32> loc("first")
+  %2 = nn.matmul %0, %w : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32> loc("second")
+  return %1, %2 : tensor<1x2xf32>, tensor<1x2xf32>
+}

@@ -1,0 +1,136 @@
+"""`--max-drop` puts layers back to float until the budget holds, says which, and fails where it may not."""
+
+import json
+import os
+import random
+import struct
+
+import command
+import datasets
+import tensors
+import tiny_model as onnx
+
+DONE, GATE = 0, 3
+WIDTH, CLASSES = 16, 8
+
+problems = []
+
+
+def check(condition, text):
+    if not condition:
+        problems.append(text)
+
+
+def tensor(name, shape, values):
+    dims = b"".join(onnx.field(1, size) for size in shape)
+    return onnx.field(5, dims + onnx.field(2, onnx.FLOAT) + onnx.field(8, name) + onnx.field(9, struct.pack(f"<{len(values)}f", *values)))
+
+
+def value_info(name, shape):
+    dims = b"".join(onnx.field(1, onnx.field(1, size)) for size in shape)
+    return onnx.field(1, name) + onnx.field(2, onnx.field(1, onnx.field(1, onnx.FLOAT) + onnx.field(2, dims)))
+
+
+def write_model(path, first, second):
+    """y = relu(x first) second for matrices of WIDTH x 4 WIDTH and 4 WIDTH x CLASSES."""
+    nodes = [("first", "MatMul", ["x", "a"], ["hidden"]), ("relu", "Relu", ["hidden"], ["positive"]),
+             ("second", "MatMul", ["positive", "b"], ["y"])]
+    graph = (b"".join(onnx.field(1, onnx.node(*node)) for node in nodes) + onnx.field(2, "two layers")
+             + tensor("a", (WIDTH, 4 * WIDTH), first) + tensor("b", (4 * WIDTH, CLASSES), second)
+             + onnx.field(11, value_info("x", (1, WIDTH))) + onnx.field(12, value_info("y", (1, CLASSES))))
+    with open(path, "wb") as file:
+        file.write(onnx.field(1, 8) + onnx.field(7, graph) + onnx.field(8, onnx.field(2, 13)))
+
+
+def write_samples(path, count, rows):
+    flat = [value for _ in range(count) for value in rows()]
+    tensors.write_npz(path, {"x": tensors.from_values("<f4", (count, WIDTH), flat)})
+
+
+def compile_model(folder, name, *arguments):
+    out = os.path.join(folder, name)
+    done = command.fettle("compile", os.path.join(folder, "model.onnx"), "--recipe", "int8", "--calibration",
+                          os.path.join(folder, "few.npz"), "--evaluation", os.path.join(folder, "many.npz"), *arguments, "-o", out)
+    with open(os.path.join(out, "report.json"), encoding="utf-8") as file:
+        return done, json.load(file)
+
+
+def check_outlier(folder):
+    """One input is a thousand times as large as the others and weighs next to nothing: its grid has no step for the others."""
+    noise = random.Random(1)
+    first = [noise.gauss(0, 1) * (1e-6 if i < 4 * WIDTH else 1) for i in range(WIDTH * 4 * WIDTH)]
+    write_model(os.path.join(folder, "model.onnx"), first, [noise.gauss(0, 1) for _ in range(4 * WIDTH * CLASSES)])
+    rows = lambda: [noise.gauss(0, 1000) if i == 0 else noise.gauss(0, 1) for i in range(WIDTH)]
+    write_samples(os.path.join(folder, "few.npz"), 100, rows)
+    write_samples(os.path.join(folder, "many.npz"), 400, rows)
+
+    done, report = compile_model(folder, "forced", "--max-drop", "5%", "--set", "budget.integers=100")
+    check(done.returncode == GATE and "with 0 of 2 layers in float" in done.stderr and "allowed are 5.00" in done.stderr, f"forced: exit status {done.returncode}\n{done.stderr}")
+    check(report["accuracy"]["drop"] > 5 and not report["accuracy"]["passed"], f"forced: {report['accuracy']}")
+    check([layer["precision"] for layer in report["layers"]] == ["int8", "int8"], f"forced: {report['layers']}")
+
+    # The first layer has two thirds of the multiply-adds.
+    done, report = compile_model(folder, "two-thirds", "--max-drop", "5%")
+    check(done.returncode == GATE, f"half in integers: exit status {done.returncode}\n{done.stderr}")
+    done, report = compile_model(folder, "third", "--max-drop", "5%", "--set", "budget.integers=30")
+    check(done.returncode == DONE and report["accuracy"]["passed"], f"reverted: exit status {done.returncode}\n{done.stderr}")
+    layers = report["layers"]
+    check([layer["precision"] for layer in layers] == ["float", "int8"], f"reverted: {layers}")
+    check(layers[0]["sensitivity"] > layers[1]["sensitivity"] and layers[0]["sqnr_db"] > layers[1]["sqnr_db"] > 20
+          and "1" in layers[0]["reason"] and layers[1]["reason"] is None, f"reverted: {layers}")
+    with open(os.path.join(folder, "third", "report.html"), encoding="utf-8") as file:
+        check("float: number 1 by sensitivity" in file.read(), "report.html does not say what was reverted")
+    # What is reverted depends on nothing but the samples.
+    again, other = compile_model(folder, "again", "--max-drop", "5%", "--set", "budget.integers=30", "-j", "1")
+    check(again.returncode == DONE and other["layers"] == layers, "the search ends differently the second time")
+
+
+def check_dead_channels(folder):
+    """Inputs that never change, hidden channels that are always zero, and outputs without weights are no error."""
+    noise = random.Random(2)
+    first = [0.0 if i % (4 * WIDTH) == 3 else -9.0 if i % (4 * WIDTH) == 4 and i < 4 * WIDTH else noise.gauss(0, 0.1)
+             for i in range(WIDTH * 4 * WIDTH)]
+    second = [0.0 if i % CLASSES == 5 else noise.gauss(0, 1) for i in range(4 * WIDTH * CLASSES)]
+    write_model(os.path.join(folder, "model.onnx"), first, second)
+    rows = lambda: [5.0, 0.0] + [noise.gauss(0, 1) for _ in range(WIDTH - 2)]
+    write_samples(os.path.join(folder, "few.npz"), 100, rows)
+    write_samples(os.path.join(folder, "many.npz"), 400, rows)
+    done, report = compile_model(folder, "dead", "--max-drop", "5%")
+    check(done.returncode == DONE and report["accuracy"]["sqnr_db"] > 25, f"dead channels: {done.returncode} {report['accuracy']}\n{done.stderr}")
+    check([layer["precision"] for layer in report["layers"]] == ["int8", "int8"], f"dead channels: {report['layers']}")
+
+
+def check_real_networks(folder):
+    """Half a point is kept with all layers in 8 bits; an even smaller drop takes a search."""
+    shared = os.environ.get("FETTLE_SHARED", "")
+    if not os.path.isdir(os.path.join(shared, "models")):
+        print("no real networks here: only made ones are tested")
+        return
+    few, many = os.path.join(folder, "few.npz"), os.path.join(folder, "many.npz")
+    for model, allowed in (("resnet8-cifar10", "0.5"), ("vit-cifar10", "0.5"), ("resnet8-cifar10", "0.1")):
+        datasets.write_set(shared, model, many)
+        arrays = tensors.read_npz(many)
+        images = arrays["input"]
+        size = len(images.data) // images.shape[0]
+        tensors.write_npz(few, {"input": tensors.Tensor("<f4", (200, *images.shape[1:]), bytes(images.data[:200 * size]))})
+        out = os.path.join(folder, model)
+        done = command.fettle("compile", *datasets.network_arguments(shared, model), "--recipe", "int8", "--calibration", few,
+                              "--evaluation", many, "--max-drop", allowed + "%", "-o", out)
+        with open(os.path.join(out, "report.json"), encoding="utf-8") as file:
+            report = json.load(file)
+        reverted = sum(layer["precision"] == "float" for layer in report["layers"])
+        print(f"{model}: drop {report['accuracy']['drop']:.3f} points, {allowed} allowed, {reverted} layers in float", flush=True)
+        check(done.returncode == DONE and report["accuracy"]["drop"] <= float(allowed),
+              f"{model}: exit status {done.returncode}, {report['accuracy']}\n{done.stderr}")
+        check(allowed != "0.5" or reverted == 0, f"{model}: {reverted} layers were reverted for {allowed} points")
+
+
+def main():
+    for part in (check_outlier, check_dead_channels, check_real_networks):
+        with command.scratch() as folder:
+            part(folder)
+    command.finish(problems)
+
+
+if __name__ == "__main__":
+    main()

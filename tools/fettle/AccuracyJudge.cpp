@@ -1,0 +1,66 @@
+//===- AccuracyJudge.cpp - students of one teacher, compared with it -------===//
+
+#include "tools/fettle/AccuracyJudge.h"
+#include "tools/fettle/ExitCode.h"
+
+namespace fettle::cli {
+
+/// So many samples rank layers well enough: the divergence is a mean of real numbers, not a count of mistakes.
+static constexpr int64_t divergenceSamples = 128;
+
+llvm::Expected<std::unique_ptr<AccuracyJudge>> AccuracyJudge::open(Environment &environment, mlir::MLIRContext &context,
+                                                                   const CompileRequest &request, llvm::StringRef path) {
+  std::unique_ptr<AccuracyJudge> judge(new AccuracyJudge(environment, context));
+  auto student = Subject::open(environment, context, request.output, {});
+  if (!student)
+    return student.takeError();
+  auto data = readData(context, **student, path);
+  if (!data)
+    return data.takeError();
+  judge->samples = std::move(data->samples);
+  auto subject = Subject::open(environment, context, request.model,
+                               (*student)->teacherBindings(request.bindings, data->specialization));
+  if (!subject)
+    return subject.takeError();
+  judge->subject = std::move(*subject);
+  auto teacher = judge->subject->load(1);
+  if (!teacher)
+    return teacher.takeError();
+  judge->teacher = std::move(*teacher);
+  return judge;
+}
+
+llvm::Expected<std::unique_ptr<codegen::LoadedModel>> AccuracyJudge::load(llvm::StringRef folder) {
+  auto student = Subject::open(environment, context, folder, {});
+  if (!student)
+    return student.takeError();
+  return (*student)->load(1);
+}
+
+llvm::Expected<Evaluation> AccuracyJudge::evaluate(llvm::StringRef folder) {
+  auto student = load(folder);
+  if (!student)
+    return student.takeError();
+  return evaluateModel(context, **student, teacher.get(), samples);
+}
+
+llvm::Expected<double> AccuracyJudge::divergence(llvm::StringRef folder) {
+  auto student = load(folder);
+  if (!student)
+    return student.takeError();
+  const int64_t count = std::min(divergenceSamples, samples.size());
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    std::vector<HostTensor> inputs = samples.sample(i * samples.size() / count);
+    auto ours = (*student)->run(inputs, &context);
+    if (!ours)
+      return ours.takeError();
+    auto theirs = teacher->run(inputs, &context);
+    if (!theirs)
+      return theirs.takeError();
+    sum += outputDivergence(ours->front(), theirs->front());
+  }
+  return sum / double(count);
+}
+
+} // namespace fettle::cli

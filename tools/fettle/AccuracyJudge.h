@@ -1,0 +1,36 @@
+//===- AccuracyJudge.h - students of one teacher, compared with it ---------===//
+#ifndef FETTLE_TOOLS_ACCURACYJUDGE_H
+#define FETTLE_TOOLS_ACCURACYJUDGE_H
+
+#include "tools/fettle/Evaluation.h"
+#include "tools/fettle/Pipeline.h"
+
+namespace fettle::cli {
+
+/// The float model of a compilation, ready to run beside artifacts made of it, and the samples they run on.
+class AccuracyJudge {
+public:
+  /// Reads the samples in `path`, and compiles the teacher for that specialization of the artifact of `request` which they fit.
+  static llvm::Expected<std::unique_ptr<AccuracyJudge>> open(Environment &environment, mlir::MLIRContext &context,
+                                                             const CompileRequest &request, llvm::StringRef path);
+
+  /// Accuracy of the artifact in `folder`, on all samples.
+  llvm::Expected<Evaluation> evaluate(llvm::StringRef folder);
+  /// outputDivergence() of the artifact in `folder`: a mean over a part of the samples, always the same. Labels are not
+  /// looked at. For models that evaluate() accepts.
+  llvm::Expected<double> divergence(llvm::StringRef folder);
+
+private:
+  AccuracyJudge(Environment &environment, mlir::MLIRContext &context) : environment(environment), context(context) {}
+  llvm::Expected<std::unique_ptr<codegen::LoadedModel>> load(llvm::StringRef folder);
+
+  Environment &environment;
+  mlir::MLIRContext &context;
+  std::unique_ptr<Subject> subject;
+  std::unique_ptr<codegen::LoadedModel> teacher;
+  calibration::Samples samples;
+};
+
+} // namespace fettle::cli
+
+#endif
