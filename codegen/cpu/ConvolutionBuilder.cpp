@@ -23,6 +23,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cpu/ConvolutionBuilder.h"
+#include "codegen/cpu/LoopEmitter.h"
 #include "codegen/cpu/PackWeights.h"
 #include "codegen/cpu/PanelAgreement.h"
 #include "codegen/cpu/RegisterTile.h"
@@ -158,6 +159,7 @@ struct ConvolutionEmitter {
     Value column = arith::SubIOp::create(b, mul(x, s.strideX * s.c), index(s.padX * s.c));
     Value origin = add(add(mul(add(mul(place.image, s.h), place.window.inputRow), s.w * s.c), column), mul(place.group, channels));
     auto rows = scf::ForOp::create(b, place.window.first, place.window.last, index(1), sums);
+    forbidUnrolling(rows);
     b.setInsertionPointToStart(rows.getBody());
     Value r = rows.getInductionVar();
     RegisterTile::Accumulators carried(rows.getRegionIterArgs().begin(), rows.getRegionIterArgs().end());

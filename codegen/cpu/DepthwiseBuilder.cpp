@@ -5,7 +5,12 @@
 // summed in registers over the whole window. Edges as in ConvolutionBuilder.cpp:
 // spans of tiles with straight-line code for the taps that lie inside.
 //
-//   tile t of the kernel = chunk of output rows
+//   tile t of the kernel = chunk of output rows; in it, for each vector of channels, all rows
+//
+// A vector of channels is one cache line of each pixel. Three rows of those lines stay in the first level of the
+// cache while the window moves down, where three whole rows would not: 56 pixels of 144 channels are 11 kB against
+// 97 kB. Measured on a Zen 5 core, 3x3 on 56x56x144 goes from 53 % of the peak to 76 %, where copying input to output
+// takes 90 % of the time that is left; software prefetch gained nothing, and lost with stride 2.
 //
 // Bytes are multiplied four at a time instead (DepthwiseQuads.h).
 //
@@ -15,6 +20,7 @@
 #include "codegen/cpu/ConvolutionBuilder.h"
 #include "codegen/cpu/DepthwiseQuads.h"
 #include "codegen/cpu/KernelBuilders.h"
+#include "codegen/cpu/LoopEmitter.h"
 #include "codegen/cpu/PackWeights.h"
 #include "codegen/cpu/RegisterTile.h"
 #include "llvm/Support/MathExtras.h"
@@ -58,6 +64,7 @@ struct DepthwiseEmitter {
     // Packed as [channels / lanes][r][s][lanes].
     Value weightBase = mul(channel, s.r * s.s);
     auto rows = scf::ForOp::create(b, window.first, window.last, index(1), sums);
+    forbidUnrolling(rows);
     b.setInsertionPointToStart(rows.getBody());
     Value r = rows.getInductionVar();
     SmallVector<Value> carried(rows.getRegionIterArgs().begin(), rows.getRegionIterArgs().end());
@@ -78,8 +85,14 @@ struct DepthwiseEmitter {
       epilogue.emit(frame, {{rows.getResult(i), add(firstRow, i), channel, mask}});
   }
 
-  /// All tiles of one output row for the channels at `channel`.
-  void emitRow(ArrayRef<PixelSpan> spans, Value image, Value line, const WindowRows &window, Value channel, Value mask) {
+  /// Output rows [first, last) for the channels at `channel`.
+  void emitLines(ArrayRef<PixelSpan> spans, Value first, Value last, Value channel, Value mask) {
+    OpBuilder::InsertionGuard guard(b);
+    auto lines = scf::ForOp::create(b, first, last, index(1));
+    b.setInsertionPointToStart(lines.getBody());
+    Value line = lines.getInductionVar();
+    Value image = arith::DivUIOp::create(b, line, index(s.oh)), oy = arith::RemUIOp::create(b, line, index(s.oh));
+    WindowRows window = emitWindowRows(b, s, oy);
     for (const PixelSpan &span : spans) {
       OpBuilder::InsertionGuard guard(b);
       auto tiles = scf::ForOp::create(b, index(span.firstTile), index(span.lastTile), index(1));
@@ -88,21 +101,18 @@ struct DepthwiseEmitter {
     }
   }
 
-  /// One output row.
-  void emitLine(Value line) {
+  void emitChunk(Value first, Value last) {
     SmallVector<PixelSpan> spans = pixelSpans(s, pixels);
-    Value image = arith::DivUIOp::create(b, line, index(s.oh)), oy = arith::RemUIOp::create(b, line, index(s.oh));
-    WindowRows window = emitWindowRows(b, s, oy);
     int64_t wholeChannels = s.c / lanes * lanes;
     if (wholeChannels > 0) {
       OpBuilder::InsertionGuard guard(b);
       auto channels = scf::ForOp::create(b, index(0), index(wholeChannels), index(lanes));
       b.setInsertionPointToStart(channels.getBody());
-      emitRow(spans, image, line, window, channels.getInductionVar(), Value());
+      emitLines(spans, first, last, channels.getInductionVar(), Value());
     }
     if (wholeChannels < s.c) {
       Value mask = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()), index(s.c - wholeChannels));
-      emitRow(spans, image, line, window, index(wholeChannels), mask);
+      emitLines(spans, first, last, index(wholeChannels), mask);
     }
   }
 };
@@ -165,24 +175,23 @@ FailureOr<LoweredKernel> buildDepthwise(nn::KernelOp kernel, const CpuTarget &ta
   epilogue->prepare(frame, target);
   Value inputBuffer = flatten(b, frame.buffer(input)), biasBuffer = bias ? flatten(b, frame.buffer(bias)) : Value();
 
-  int64_t lines = s.n * s.oh, macsOfChunk = succeeded(quads) ? 1 << 17 : 1 << 16;
-  int64_t chunk = std::clamp<int64_t>(macsOfChunk / std::max<int64_t>(1, s.ow * s.c * s.r * s.s), 1, lines);
+  int64_t lines = s.n * s.oh, macsOfChunk = succeeded(quads) ? 1 << 17 : 1 << 19;
+  int64_t chunk = std::clamp<int64_t>(macsOfChunk / std::max<int64_t>(1, s.ow * s.c * s.r * s.s), 1, llvm::divideCeil(lines, 2));
   lowered.tiles = llvm::divideCeil(lines, chunk);
   auto index = [&](int64_t value) { return arith::ConstantIndexOp::create(b, value); };
   auto tiles = scf::ForOp::create(b, frame.begin(), frame.end(), index(1));
   b.setInsertionPointToStart(tiles.getBody());
   Value first = arith::MulIOp::create(b, tiles.getInductionVar(), index(chunk));
   Value last = arith::MinSIOp::create(b, arith::AddIOp::create(b, first, index(chunk)), index(lines));
-  auto lineLoop = scf::ForOp::create(b, first, last, index(1));
-  b.setInsertionPointToStart(lineLoop.getBody());
-  Value line = lineLoop.getInductionVar();
   if (succeeded(quads)) {
-    quads->emitLine({frame, *epilogue, inputBuffer, frame.buffer(weight), biasBuffer}, line);
+    auto lineLoop = scf::ForOp::create(b, first, last, index(1));
+    b.setInsertionPointToStart(lineLoop.getBody());
+    quads->emitLine({frame, *epilogue, inputBuffer, frame.buffer(weight), biasBuffer}, lineLoop.getInductionVar());
   } else {
     int64_t pixels = choosePixels(s.ow, target);
     DepthwiseEmitter{frame, s, *epilogue, lanes, pixels, target.hasFma, element, accumulator, inputBuffer, frame.buffer(weight), biasBuffer,
                      bias ? conv.getBias().getType().getElementType() : Type()}
-        .emitLine(line);
+        .emitChunk(first, last);
   }
   lowered.function = frame.function;
   return lowered;

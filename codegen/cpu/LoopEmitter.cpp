@@ -1,6 +1,7 @@
 //===- LoopEmitter.cpp - loops and index arithmetic -----------------------===//
 
 #include "codegen/cpu/LoopEmitter.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 
@@ -48,6 +49,14 @@ void emitFor(ImplicitLocOpBuilder &b, Value low, Value high, int64_t step, llvm:
 
 void emitFor(ImplicitLocOpBuilder &b, int64_t low, int64_t high, int64_t step, llvm::function_ref<void(Value)> body) {
   emitFor(b, indexConstant(b, low), indexConstant(b, high), step, body);
+}
+
+void forbidUnrolling(scf::ForOp loop) {
+  MLIRContext *context = loop.getContext();
+  auto unroll = LLVM::LoopUnrollAttr::get(context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
+  // The name under which the branch that the loop becomes reads it.
+  loop->setAttr("loop_annotation",
+                LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}));
 }
 
 void emitIf(ImplicitLocOpBuilder &b, Value condition, llvm::function_ref<void()> body) {

@@ -27,6 +27,10 @@ void emitFor(mlir::ImplicitLocOpBuilder &b, mlir::Value low, mlir::Value high, i
 void emitFor(mlir::ImplicitLocOpBuilder &b, int64_t low, int64_t high, int64_t step,
              llvm::function_ref<void(mlir::Value)> body);
 
+/// Keeps LLVM from unrolling a loop. Of a loop over the rows of a window it would make straight-line code with a way out
+/// between the turns, in which depthwise convolutions were measured a quarter slower, dense ones with few channels 5 %.
+void forbidUnrolling(mlir::scf::ForOp loop);
+
 /// if (condition) body.
 void emitIf(mlir::ImplicitLocOpBuilder &b, mlir::Value condition, llvm::function_ref<void()> body);
 
