@@ -162,7 +162,10 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   if (weights.tableBytes > 0)
     for (int64_t i = 0; i < tile.shape.rows; ++i)
       tile.emitAddZeroPoint(b, sums, i, add(mul(place, weights.tableBytes), index(weights.tableOffset)));
-  sums = tile.emitSteps(b, sums, p.k, lhsBase, rowStride, stepStride, rhsBase, rhsStepStride, mask);
+  std::optional<RegisterTile::Ahead> ahead;
+  if (isPacked)
+    ahead = tile.emitAhead(b, place, product(p.rhsBatches) * panels, tile.packedSize(p.k), rows.getInductionVar(), rowTiles);
+  sums = tile.emitSteps(b, sums, p.k, lhsBase, rowStride, stepStride, rhsBase, rhsStepStride, mask, {}, ahead);
   tile.emitFinish(frame, *epilogue, sums, add(row, mul(batch, p.m)), firstColumn, mask);
   lowered.function = frame.function;
   return lowered;

@@ -52,6 +52,17 @@ struct RegisterTile {
 
   using Accumulators = llvm::SmallVector<mlir::Value>;
 
+  /// Weights to be brought into the second level of the cache while a tile is summed: elements of the right-hand side
+  /// (bytes, with a DotProduct) from `from` on.
+  struct Ahead {
+    mlir::Value from;
+    int64_t elements;
+  };
+  /// What row tile `rowTile` of `rowTiles` brings in of the panel after `panel`, where that is worth it: several row tiles
+  /// pass over a panel, and the weights are too large to stay in the cache.
+  std::optional<Ahead> emitAhead(mlir::ImplicitLocOpBuilder &b, mlir::Value panel, int64_t panels, int64_t panelSize, mlir::Value rowTile,
+                                 int64_t rowTiles) const;
+
   /// First column of a panel (see firstColumnOfPanel).
   mlir::Value emitFirstColumn(mlir::ImplicitLocOpBuilder &b, mlir::Value panel) const;
   /// Mask of the last vector where the columns are fewer than one panel's; else null.
@@ -69,7 +80,7 @@ struct RegisterTile {
   /// With a DotProduct, lhsStepStride is 1 and rhs is read front to back.
   Accumulators emitSteps(mlir::ImplicitLocOpBuilder &b, Accumulators accumulators, int64_t steps, mlir::Value lhsBase, int64_t lhsRowStride,
                          int64_t lhsStepStride, mlir::Value rhsBase, int64_t rhsStepStride, mlir::Value mask,
-                         llvm::ArrayRef<bool> activeRows = {}) const;
+                         llvm::ArrayRef<bool> activeRows = {}, std::optional<Ahead> ahead = std::nullopt) const;
 
   /// A run of `steps` steps of a DotProduct in straight-line code, byte by byte where it must be: byte `step` of row i
   /// is read where isInside(i, step), and is the zero point elsewhere.
@@ -85,6 +96,8 @@ private:
   void emitStep(mlir::ImplicitLocOpBuilder &b, Accumulators &accumulators, llvm::function_ref<mlir::Value(int64_t row)> lhsOf, mlir::Value rhsAt,
                 mlir::Value mask, llvm::ArrayRef<bool> activeRows) const;
   mlir::Value emitElement(mlir::ImplicitLocOpBuilder &b, mlir::Value at) const;
+  /// Asks for the part of `ahead` that falls to turn `turn` of `turns`.
+  void emitPrefetch(mlir::ImplicitLocOpBuilder &b, const Ahead &ahead, mlir::Value turn, int64_t turns) const;
   /// Four bytes of the left-hand side as i32.
   mlir::Value emitQuad(mlir::ImplicitLocOpBuilder &b, mlir::Value at) const;
   /// A quad of a run that begins at `rowBase`; bytes that are not inside (null: all are) are the zero point.
