@@ -16,6 +16,7 @@
 #include "codegen/common/Pointwise.h"
 #include "codegen/cpu/ConvolutionBuilder.h"
 #include "codegen/cpu/KernelBuilders.h"
+#include "codegen/cpu/LoopEmitter.h"
 #include "codegen/cpu/PackWeights.h"
 #include "codegen/cpu/PanelAgreement.h"
 #include "codegen/cpu/RegisterTile.h"
@@ -158,14 +159,18 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   int64_t rowStride = p.lhsIsTransposed ? 1 : p.k, stepStride = p.lhsIsTransposed ? p.m : 1;
   Value lhsBatch = emitBroadcastIndex(b, p.lhsBatches, p.batches, batch);
   Value lhsBase = add(mul(row, rowStride), mul(lhsBatch, p.m * p.k));
-  auto sums = tile.emitStart(b, biasBuffer, bias ? op.getBias().getType().getElementType() : Type(), firstColumn, mask);
+  WeightPrefetch prefetch;
+  if (isPacked && !panelsRunFastest) {
+    Value next = mul(minIndex(b, add(place, index(1)), index(product(p.rhsBatches) * panels - 1)), tile.packedSize(p.k));
+    prefetch = WeightPrefetch::choose(b, next, tile.packedSize(p.k), rows.getInductionVar(), rowTiles);
+  }
+  auto sums = tile.emitSteps(b, tile.emitStart(b), p.k, lhsBase, rowStride, stepStride, rhsBase, rhsStepStride, mask, {}, prefetch);
   if (weights.tableBytes > 0)
     for (int64_t i = 0; i < tile.shape.rows; ++i)
       tile.emitAddZeroPoint(b, sums, i, add(mul(place, weights.tableBytes), index(weights.tableOffset)));
-  std::optional<RegisterTile::Ahead> ahead;
-  if (isPacked)
-    ahead = tile.emitAhead(b, place, product(p.rhsBatches) * panels, tile.packedSize(p.k), rows.getInductionVar(), rowTiles);
-  sums = tile.emitSteps(b, sums, p.k, lhsBase, rowStride, stepStride, rhsBase, rhsStepStride, mask, {}, ahead);
+  firstColumn = emitOpaque(b, firstColumn);
+  if (bias)
+    tile.emitAddBias(b, sums, biasBuffer, op.getBias().getType().getElementType(), firstColumn, mask);
   tile.emitFinish(frame, *epilogue, sums, add(row, mul(batch, p.m)), firstColumn, mask);
   lowered.function = frame.function;
   return lowered;

@@ -9,10 +9,10 @@
 //   tile t of the kernel = (panel of output channels, chunk of output rows)
 //
 // Quantized inputs stand for the real 0 where padding is, so that the zero point is
-// taken from a sum once per tap that was added: the start of a sum depends on which
-// taps those are. Taps left and right of the input differ by pixel and are few
-// kinds; those above and below are a stretch of rows, so that the table of starts
-// holds running sums over r, and a tile adds the difference of two of its entries.
+// taken from a sum once per tap that was added: what a sum is corrected by depends on
+// which taps those are. Taps left and right of the input differ by pixel and are few
+// kinds; those above and below are a stretch of rows, so that the table of
+// corrections holds running sums over r, and a tile adds the difference of two of its entries.
 //
 // With fewer than four channels a quad of bytes reaches over several taps: the taps
 // of a window row are then one run, and bytes outside the input are patched.
@@ -107,11 +107,11 @@ struct ConvolutionEmitter {
   Value mul(Value x, int64_t factor) { return factor == 1 ? x : arith::MulIOp::create(b, x, index(factor)).getResult(); }
 
   /// One row of the window: all taps and channels. `lhsBase` is pixel 0, tap 0, channel 0 of the group.
-  RegisterTile::Accumulators emitWindowRow(RegisterTile::Accumulators sums, const PixelSpan &span, Value lhsBase, Value rhsBase) {
+  RegisterTile::Accumulators emitWindowRow(RegisterTile::Accumulators sums, const PixelSpan &span, Value lhsBase, Value rhsBase, WeightPrefetch prefetch) {
     int64_t pixelStride = s.strideX * s.c, step = tile.panelColumns();
     bool isContiguous = s.dilationX == 1 && s.groups == 1 && (!tile.dot || s.c % 4 == 0 || rowIsOneRun);
     if (span.isInterior && isContiguous)
-      return tile.emitSteps(b, sums, s.s * s.c, lhsBase, pixelStride, 1, rhsBase, step, mask);
+      return tile.emitSteps(b, sums, s.s * s.c, lhsBase, pixelStride, 1, rhsBase, step, mask, {}, prefetch);
     if (rowIsOneRun) {
       tile.emitPatchedRun(b, sums, s.s * s.c, lhsBase, pixelStride, rhsBase, [&](int64_t row, int64_t step) { return span.inside[step / s.c][row]; });
       return sums;
@@ -119,8 +119,9 @@ struct ConvolutionEmitter {
     for (int64_t tap = 0; tap < s.s; ++tap) {
       if (llvm::none_of(span.inside[tap], [](bool inside) { return inside; }))
         continue;
-      sums = tile.emitSteps(b, sums, channels, add(lhsBase, index(tap * s.dilationX * s.c)), pixelStride, 1,
-                            add(rhsBase, index(tap * tile.packedSize(channels))), step, mask, span.inside[tap]);
+      Value offset = index(tap * tile.packedSize(channels));
+      sums = tile.emitSteps(b, sums, channels, add(lhsBase, index(tap * s.dilationX * s.c)), pixelStride, 1, add(rhsBase, offset), step, mask,
+                            span.inside[tap], prefetch.from(b, offset));
     }
     return sums;
   }
@@ -130,9 +131,10 @@ struct ConvolutionEmitter {
     Value image, line; ///< line = image * oh + oy
     WindowRows window;
     Value group, panelBase, tableBase, firstColumn;
+    WeightPrefetch prefetch;
   };
 
-  /// Gives the start of each pixel its part of the zero point table.
+  /// Adds to the sums of each pixel their part of the zero point table.
   void emitAddZeroPoints(RegisterTile::Accumulators &sums, const PixelSpan &span, const Place &place) {
     if (!place.tableBase)
       return;
@@ -153,21 +155,24 @@ struct ConvolutionEmitter {
   void emitTile(const PixelSpan &span, Value tileIndex, const Place &place) {
     OpBuilder::InsertionGuard guard(b);
     Value x = arith::MinSIOp::create(b, mul(tileIndex, tile.shape.rows), index(s.ow - tile.shape.rows));
-    auto sums = tile.emitStart(b, bias, biasElement, place.firstColumn, mask);
-    emitAddZeroPoints(sums, span, place);
     // Pixel 0, tap 0 of window row 0; the columns may begin left of the input.
     Value column = arith::SubIOp::create(b, mul(x, s.strideX * s.c), index(s.padX * s.c));
     Value origin = add(add(mul(add(mul(place.image, s.h), place.window.inputRow), s.w * s.c), column), mul(place.group, channels));
-    auto rows = scf::ForOp::create(b, place.window.first, place.window.last, index(1), sums);
+    auto rows = scf::ForOp::create(b, place.window.first, place.window.last, index(1), tile.emitStart(b));
     forbidUnrolling(rows);
     b.setInsertionPointToStart(rows.getBody());
     Value r = rows.getInductionVar();
     RegisterTile::Accumulators carried(rows.getRegionIterArgs().begin(), rows.getRegionIterArgs().end());
-    carried = emitWindowRow(carried, span, add(origin, mul(r, s.dilationY * s.w * s.c)), add(place.panelBase, mul(r, rowSize())));
+    Value offset = mul(r, rowSize());
+    carried = emitWindowRow(carried, span, add(origin, mul(r, s.dilationY * s.w * s.c)), add(place.panelBase, offset), place.prefetch.from(b, offset));
     scf::YieldOp::create(b, carried);
     b.setInsertionPointAfter(rows);
-    RegisterTile::Accumulators results(rows.getResults().begin(), rows.getResults().end());
-    tile.emitFinish(frame, epilogue, results, add(mul(place.line, s.ow), x), place.firstColumn, mask);
+    RegisterTile::Accumulators sums(rows.getResults().begin(), rows.getResults().end());
+    emitAddZeroPoints(sums, span, place);
+    Value firstColumn = emitOpaque(b, place.firstColumn);
+    if (bias)
+      tile.emitAddBias(b, sums, bias, biasElement, firstColumn, mask);
+    tile.emitFinish(frame, epilogue, sums, add(mul(place.line, s.ow), x), firstColumn, mask);
   }
 };
 
@@ -245,7 +250,12 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   Value unit = unitLoop.getInductionVar();
   Value line = isOneRow ? e.index(0) : unit;
   Value image = arith::DivUIOp::create(b, line, e.index(s.oh)), oy = arith::RemUIOp::create(b, line, e.index(s.oh));
-  ConvolutionEmitter::Place place{image, line, emitWindowRows(b, s, oy), group, panelBase, tableBase, firstColumn};
+  WeightPrefetch prefetch;
+  if (!panelsRunFastest) {
+    Value next = e.mul(minIndex(b, e.add(panel, e.index(1)), e.index(panels - 1)), panelSize);
+    prefetch = WeightPrefetch::choose(b, next, panelSize, unit, units);
+  }
+  ConvolutionEmitter::Place place{image, line, emitWindowRows(b, s, oy), group, panelBase, tableBase, firstColumn, prefetch};
   if (isOneRow) {
     e.emitTile(spans[0], unit, place);
   } else {

@@ -19,6 +19,20 @@ Value mulIndex(ImplicitLocOpBuilder &b, Value x, int64_t y) {
 
 Value minIndex(ImplicitLocOpBuilder &b, Value x, Value y) { return b.createOrFold<arith::MinSIOp>(x, y); }
 
+/// Code of no instructions that LLVM takes to have effects.
+static LLVM::InlineAsmOp emitEmptyAssembly(ImplicitLocOpBuilder &b, TypeRange results, ValueRange operands, llvm::StringRef constraints) {
+  return LLVM::InlineAsmOp::create(b, results, operands, /*asm_string=*/"", constraints, /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                   LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+}
+
+Value emitOpaque(ImplicitLocOpBuilder &b, Value index) {
+  Type i64 = b.getI64Type();
+  Value word = arith::IndexCastOp::create(b, i64, index);
+  return arith::IndexCastOp::create(b, b.getIndexType(), emitEmptyAssembly(b, i64, word, "=r,0").getRes());
+}
+
+void emitSchedulingBarrier(ImplicitLocOpBuilder &b) { emitEmptyAssembly(b, {}, {}, ""); }
+
 CarriedValues emitFor(ImplicitLocOpBuilder &b, Value low, Value high, int64_t step, ValueRange initial,
                       llvm::function_ref<CarriedValues(Value, ValueRange)> body) {
   std::optional<int64_t> first = getConstantIntValue(low), end = getConstantIntValue(high);

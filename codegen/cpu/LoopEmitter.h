@@ -14,6 +14,13 @@ mlir::Value addIndex(mlir::ImplicitLocOpBuilder &b, mlir::Value x, int64_t y);
 mlir::Value mulIndex(mlir::ImplicitLocOpBuilder &b, mlir::Value x, int64_t y);
 mlir::Value minIndex(mlir::ImplicitLocOpBuilder &b, mlir::Value x, mlir::Value y);
 
+/// `index` as a value of which LLVM knows nothing. What is loaded from there is then not moved out of the loop that this
+/// stands in, where it would take a register in all of the loop's turns.
+mlir::Value emitOpaque(mlir::ImplicitLocOpBuilder &b, mlir::Value index);
+
+/// A point that LLVM moves no load across.
+void emitSchedulingBarrier(mlir::ImplicitLocOpBuilder &b);
+
 /// for (i = low; i < high; i += step) with values carried from turn to turn:
 /// `body` takes i and the values and returns the next ones. Bounds may be
 /// constants; a loop of at most one turn known to be taken is no loop.

@@ -14,10 +14,22 @@ struct PackedWeights {
   int64_t tableOffset = 0, tableBytes = 0; ///< of the zero point table, and its part of one panel
 };
 
+/// Packed weights that are fetched into the second-level cache while others are multiplied: the next panel's, a part by
+/// each tile of rows. Without it the first tile of a panel waits for memory.
+struct WeightPrefetch {
+  mlir::Value at;     ///< place in the right-hand side of the first step's fetch; null: none
+  unsigned shift = 0; ///< of 2^shift elements stepped over, one is fetched
+
+  /// The part that tile `tile` of `tiles` fetches of the panel of `size` elements at `panel`.
+  static WeightPrefetch choose(mlir::ImplicitLocOpBuilder &b, mlir::Value panel, int64_t size, mlir::Value tile, int64_t tiles);
+  /// The same for a run of steps whose own weights lie `offset` elements into the panel.
+  WeightPrefetch from(mlir::ImplicitLocOpBuilder &b, mlir::Value offset) const;
+};
+
 /// Emits rows x vectors accumulators that stay in registers over a whole
-/// reduction: start from the bias, one multiply-add per step, epilogue and store
-/// at the end. Rows read scalars of the left-hand side at a fixed distance from
-/// each other; vectors read consecutive lanes of the right-hand side.
+/// reduction: one multiply-add per step; bias, epilogue and store at the end. Rows
+/// read scalars of the left-hand side at a fixed distance from each other; vectors
+/// read consecutive lanes of the right-hand side.
 ///
 /// With a DotProduct the left-hand side is read in quads of bytes and the
 /// right-hand side is packed as QuadPanels; without, element by element.
@@ -52,24 +64,16 @@ struct RegisterTile {
 
   using Accumulators = llvm::SmallVector<mlir::Value>;
 
-  /// Weights to be brought into the second level of the cache while a tile is summed: elements of the right-hand side
-  /// (bytes, with a DotProduct) from `from` on.
-  struct Ahead {
-    mlir::Value from;
-    int64_t elements;
-  };
-  /// What row tile `rowTile` of `rowTiles` brings in of the panel after `panel`, where that is worth it: several row tiles
-  /// pass over a panel, and the weights are too large to stay in the cache.
-  std::optional<Ahead> emitAhead(mlir::ImplicitLocOpBuilder &b, mlir::Value panel, int64_t panels, int64_t panelSize, mlir::Value rowTile,
-                                 int64_t rowTiles) const;
-
   /// First column of a panel (see firstColumnOfPanel).
   mlir::Value emitFirstColumn(mlir::ImplicitLocOpBuilder &b, mlir::Value panel) const;
   /// Mask of the last vector where the columns are fewer than one panel's; else null.
   mlir::Value emitTailMask(mlir::ImplicitLocOpBuilder &b) const;
 
-  /// Zeros, or the bias at the panel's columns (bias: flat memref, may be null).
-  Accumulators emitStart(mlir::ImplicitLocOpBuilder &b, mlir::Value bias, mlir::Type biasElement, mlir::Value firstColumn, mlir::Value mask) const;
+  /// Zeros. What else a sum starts from is added behind the steps: live across them, it would take registers of the sums.
+  Accumulators emitStart(mlir::ImplicitLocOpBuilder &b) const;
+  /// Adds the bias (a flat memref) at the panel's columns.
+  void emitAddBias(mlir::ImplicitLocOpBuilder &b, Accumulators &accumulators, mlir::Value bias, mlir::Type biasElement, mlir::Value firstColumn,
+                   mlir::Value mask) const;
   /// Adds an entry of the zero point table, at byte `entry` of the packed right-hand side, to the sums of a row, less
   /// the entry at `lessEntry` (may be null).
   void emitAddZeroPoint(mlir::ImplicitLocOpBuilder &b, Accumulators &accumulators, int64_t row, mlir::Value entry,
@@ -80,7 +84,7 @@ struct RegisterTile {
   /// With a DotProduct, lhsStepStride is 1 and rhs is read front to back.
   Accumulators emitSteps(mlir::ImplicitLocOpBuilder &b, Accumulators accumulators, int64_t steps, mlir::Value lhsBase, int64_t lhsRowStride,
                          int64_t lhsStepStride, mlir::Value rhsBase, int64_t rhsStepStride, mlir::Value mask,
-                         llvm::ArrayRef<bool> activeRows = {}, std::optional<Ahead> ahead = std::nullopt) const;
+                         llvm::ArrayRef<bool> activeRows = {}, WeightPrefetch prefetch = {}) const;
 
   /// A run of `steps` steps of a DotProduct in straight-line code, byte by byte where it must be: byte `step` of row i
   /// is read where isInside(i, step), and is the zero point elsewhere.
@@ -96,8 +100,6 @@ private:
   void emitStep(mlir::ImplicitLocOpBuilder &b, Accumulators &accumulators, llvm::function_ref<mlir::Value(int64_t row)> lhsOf, mlir::Value rhsAt,
                 mlir::Value mask, llvm::ArrayRef<bool> activeRows) const;
   mlir::Value emitElement(mlir::ImplicitLocOpBuilder &b, mlir::Value at) const;
-  /// Asks for the part of `ahead` that falls to turn `turn` of `turns`.
-  void emitPrefetch(mlir::ImplicitLocOpBuilder &b, const Ahead &ahead, mlir::Value turn, int64_t turns) const;
   /// Four bytes of the left-hand side as i32.
   mlir::Value emitQuad(mlir::ImplicitLocOpBuilder &b, mlir::Value at) const;
   /// A quad of a run that begins at `rowBase`; bytes that are not inside (null: all are) are the zero point.
