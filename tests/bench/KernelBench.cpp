@@ -49,7 +49,7 @@ public:
   double operations() const { return best; }
   /// Bytes a second, read from as much memory as `bytes`.
   double bandwidth(double bytes) {
-    int64_t size = llvm::PowerOf2Ceil(std::max<int64_t>(bytes, 1 << 14));
+    int64_t size = std::max<int64_t>(bytes, 1 << 14);
     double &rate = bandwidths[size];
     return rate ? rate : rate = cli::measureReadBandwidth(size);
   }
