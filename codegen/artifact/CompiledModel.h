@@ -50,6 +50,7 @@ struct Specialization {
   std::vector<ModelTensor> inputs, outputs;
   std::vector<Step> steps;
   int64_t arenaBytes = 0;
+  int64_t largestLiveBytes = 0; ///< what values that live at once take at least
 };
 
 /// Specializations share weights, kernels and one arena; they are alike but for shapes (checkSpecializations).

@@ -215,6 +215,7 @@ static Specialization assemble(const Program &program, ArrayRef<Unit> units, Wei
   result.outputs = describeTensors(function.getResultTypes(), resultAttributes, "output");
   MemoryPlan plan = planMemory(function);
   result.arenaBytes = plan.arenaBytes;
+  result.largestLiveBytes = plan.largestLiveBytes;
   for (auto [kernel, unit] : program.calls) {
     const LoweredKernel &lowered = units[unit].lowered;
     Step step{formatOrigins(kernel.getLoc()), unit, lowered.tiles, {}, totalMacs(kernel), totalBytes(kernel->getOperandTypes()) + totalBytes(kernel->getResultTypes())};

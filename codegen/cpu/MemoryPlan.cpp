@@ -34,6 +34,21 @@ int64_t planArena(ArrayRef<LiveRange> ranges, MutableArrayRef<int64_t> offsets) 
   return total;
 }
 
+int64_t largestLiveSet(ArrayRef<LiveRange> ranges) {
+  // Bytes that begin and end to live, in the order of steps; at one step, what ends there still lives with what begins.
+  SmallVector<std::pair<int64_t, int64_t>> changes;
+  for (const LiveRange &range : ranges) {
+    int64_t bytes = llvm::alignTo(range.bytes, 64);
+    changes.push_back({range.first, bytes});
+    changes.push_back({range.last + 1, -bytes});
+  }
+  llvm::sort(changes); // at one step, what ended before goes first: negative
+  int64_t live = 0, largest = 0;
+  for (auto [step, bytes] : changes)
+    largest = std::max(largest, live += bytes);
+  return largest;
+}
+
 Value storageRoot(Value value) {
   while (auto reshape = value.getDefiningOp<nn::ReshapeOp>())
     value = reshape.getInput();
@@ -75,6 +90,7 @@ MemoryPlan planMemory(func::FuncOp function) {
   }
   SmallVector<int64_t> offsets(ranges.size());
   plan.arenaBytes = planArena(ranges, offsets);
+  plan.largestLiveBytes = largestLiveSet(ranges);
   for (auto [value, offset] : llvm::zip(values, offsets))
     roots[value] = {BufferReference::Arena, 0, offset};
   for (Operation &op : function.getBody().front())

@@ -25,12 +25,15 @@ struct LiveRange {
 /// Inference", 2020).
 int64_t planArena(llvm::ArrayRef<LiveRange> ranges, llvm::MutableArrayRef<int64_t> offsets);
 
+/// The most bytes that live at one step, each range rounded up to the alignment: no plan takes less.
+int64_t largestLiveSet(llvm::ArrayRef<LiveRange> ranges);
+
 /// The buffer of every tensor value of a function of nn.kernel, nn.reshape and
 /// constants: reshapes share their operand's, results of the function are
 /// written in place, everything else lives in the arena. Constants have none.
 struct MemoryPlan {
   llvm::DenseMap<mlir::Value, BufferReference> buffers;
-  int64_t arenaBytes = 0;
+  int64_t arenaBytes = 0, largestLiveBytes = 0;
 };
 MemoryPlan planMemory(mlir::func::FuncOp function);
 

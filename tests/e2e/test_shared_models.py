@@ -2,6 +2,7 @@
 removed operators is refused, with all of them named. Arguments: only models whose path contains one of them."""
 
 import glob
+import json
 import os
 import re
 import sys
@@ -52,6 +53,14 @@ def check_refused(model, operators, scratch):
     return problems + [f"{model}: the diagnosis does not name {op}" for op in operators if f"({op})" not in done.stderr]
 
 
+def check_arena(model, artifact):
+    """The arena is hardly larger than what lives at once."""
+    with open(os.path.join(artifact, "report.json"), encoding="utf-8") as file:
+        report = json.load(file)
+    arena, live = report["arena_bytes"], report["largest_live_bytes"]
+    return [] if arena <= 1.1 * live else [f"{model}: an arena of {arena} bytes, though no more than {live} live at once"]
+
+
 def check(model, scratch):
     """Problems of one model, as sentences."""
     folder = os.path.basename(os.path.dirname(model))
@@ -75,14 +84,15 @@ def check(model, scratch):
     done = command.fettle("compile", model, "-o", artifact, *bindings)
     if done.returncode != 0:
         return [f"{model}: compile: exit status {done.returncode}\n{done.stderr}"]
+    problems = check_arena(model, artifact)
     if not vectors:
-        return []
+        return problems
     result_file = artifact + ".npz"
     given = [word for name, path in files.items() for word in ("--input", f"{name}={path}")]
     done = command.fettle("run", artifact, *given, "--output", result_file)
     if done.returncode != 0:
         return [f"{model}: run: exit status {done.returncode}\n{done.stderr}"]
-    results, problems = tensors.read_npz(result_file), []
+    results = tensors.read_npz(result_file)
     for i, name in enumerate(outputs):
         if name in NOT_COMPARED.get(key(model), ()):
             continue

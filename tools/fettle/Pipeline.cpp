@@ -400,8 +400,10 @@ llvm::Error Compilation::generateCode(const CpuTarget &target) {
     return llvm::Error::success();
   result.kernels = compiled->kernels.size();
   result.weightsBytes = compiled->weightsBytes;
-  for (const codegen::Specialization &specialization : compiled->specializations)
+  for (const codegen::Specialization &specialization : compiled->specializations) {
     result.arenaBytes = std::max(result.arenaBytes, specialization.arenaBytes);
+    result.largestLiveBytes = std::max(result.largestLiveBytes, specialization.largestLiveBytes);
+  }
   return llvm::Error::success();
 }
 

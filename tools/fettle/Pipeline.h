@@ -52,7 +52,7 @@ struct LayerReport : LayerFacts {
 /// specialization.
 struct CompileResult {
   std::string name;
-  int64_t modelBytes = 0, nodes = 0, steps = 0, kernels = 0, macs = 0, weightsBytes = 0, arenaBytes = 0;
+  int64_t modelBytes = 0, nodes = 0, steps = 0, kernels = 0, macs = 0, weightsBytes = 0, arenaBytes = 0, largestLiveBytes = 0;
   std::vector<SpecializationFacts> specializations;
   NumericPromise promise;
   std::vector<PhaseTime> phases;

@@ -44,6 +44,7 @@ llvm::json::Value reportJson(const CompileRequest &request, const CompileResult 
                           {"model_bytes", result.modelBytes},
                           {"weights_bytes", result.weightsBytes},
                           {"arena_bytes", result.arenaBytes},
+                          {"largest_live_bytes", result.largestLiveBytes},
                           {"phases", std::move(phases)},
                           {"seconds", result.seconds},
                           {"specializations", std::move(specializations)},
