@@ -1,6 +1,6 @@
 //===- KernelBench.cpp - the kernels of layer lists, one by one -----------===//
 //
-//   fettle_bench_layers [--int8] [--benchmark_...] FILE...     files as in tests/bench/layers
+//   fettle_bench_layers [--int8] [--target=cpu:...] [--benchmark_...] FILE...     files as in tests/bench/layers
 //
 // Compiles each layer alone, times it on one thread beside what the machine can do,
 // measured in the same run (MachinePeak.h), and sums over each file: what the kernels by themselves
@@ -39,11 +39,11 @@ struct Entry {
 /// measurement finds.
 class Roof {
 public:
-  explicit Roof(Precision precision) : precision(precision) { measureAgain(); }
+  Roof(Precision precision, int64_t vectorBytes) : precision(precision), vectorBytes(vectorBytes) { measureAgain(); }
 
   /// To be called now and then, so that a slow moment at the start does not flatter all that follows.
   void measureAgain() {
-    best = std::max(best, precision == Precision::Int8 ? cli::measurePeakByteOps() : cli::measurePeakFlops());
+    best = std::max(best, precision == Precision::Int8 ? cli::measurePeakByteOps() : cli::measurePeakFlops(vectorBytes));
   }
   /// Multiply-adds times two, a second.
   double operations() const { return best; }
@@ -56,13 +56,14 @@ public:
 
 private:
   Precision precision;
+  int64_t vectorBytes;
   double best = 0;
   std::map<int64_t, double> bandwidths;
 };
 
 /// A compiled layer with its buffers.
 struct Prepared {
-  explicit Prepared(const Entry &entry, Precision precision) : run(entry.layer.text, test::buildAny) {
+  Prepared(const Entry &entry, Precision precision, llvm::StringRef target) : run(entry.layer.text, test::buildAny, target) {
     if (!run.built())
       return;
     std::vector<HostTensor> operands;
@@ -149,10 +150,10 @@ struct Current {
 };
 
 /// Times `entry` in a loop of Google Benchmark.
-void measure(benchmark::State &state, Entry &entry, Precision precision, Roof &roof, Current &current) {
+void measure(benchmark::State &state, Entry &entry, Precision precision, llvm::StringRef target, Roof &roof, Current &current) {
   if (current.entry != &entry) {
     current.prepared = nullptr; // one at a time in memory
-    current = {&entry, std::make_unique<Prepared>(entry, precision)};
+    current = {&entry, std::make_unique<Prepared>(entry, precision, target)};
     roof.measureAgain();
   }
   Prepared *prepared = current.prepared.get();
@@ -192,10 +193,15 @@ int run(int argc, char **argv) {
   int count = arguments.size();
   benchmark::Initialize(&count, arguments.data());
   Precision precision = Precision::F32;
+  std::string target = "cpu:native";
   std::vector<std::vector<Entry>> lists;
   for (int i = 1; i < count; ++i) {
     if (llvm::StringRef(arguments[i]) == "--int8") {
       precision = Precision::Int8;
+      continue;
+    }
+    if (llvm::StringRef name = arguments[i]; name.consume_front("--target=")) {
+      target = name.str();
       continue;
     }
     auto entries = readList(arguments[i], precision);
@@ -204,7 +210,12 @@ int run(int argc, char **argv) {
     lists.push_back(std::move(*entries));
   }
 
-  Roof roof(precision);
+  llvm::Expected<CpuTarget> parsed = parseCpuTarget(target);
+  if (!parsed) {
+    llvm::errs() << llvm::toString(parsed.takeError()) << '\n';
+    return 1;
+  }
+  Roof roof(precision, parsed->vectorBytes);
   if (roof.operations() == 0) {
     llvm::errs() << "this core has no dot-product instruction to measure --int8 by\n";
     return 1;
@@ -219,7 +230,7 @@ int run(int argc, char **argv) {
         return 1;
       }
       benchmark::RegisterBenchmark(name.c_str(), [&](benchmark::State &state) {
-        measure(state, entry, precision, roof, current);
+        measure(state, entry, precision, target, roof, current);
       })->UseManualTime()->Unit(benchmark::kMicrosecond);
     }
   LineReporter reporter(byName, roof);

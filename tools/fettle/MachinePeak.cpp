@@ -96,14 +96,14 @@ static double bestRate(double operationsPerRound, long rounds, llvm::function_re
   return best;
 }
 
-double measurePeakFlops() {
+double measurePeakFlops(int64_t vectorBytes) {
   float (*run)(long, float) = runWide128;
   int lanes = 4;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) {
+  if (vectorBytes >= 64 && __builtin_cpu_supports("avx512f")) {
     run = runWide512;
     lanes = 16;
-  } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+  } else if (vectorBytes >= 32 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     run = runWide256;
     lanes = 8;
   }

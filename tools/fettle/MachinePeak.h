@@ -2,12 +2,14 @@
 #ifndef FETTLE_TOOLS_MACHINEPEAK_H
 #define FETTLE_TOOLS_MACHINEPEAK_H
 
+#include <cstdint>
+
 namespace fettle::cli {
 
 /// Single-precision multiply-adds per second, times two, of one core, measured
 /// for a tenth of a second with the widest vectors it has: the yardstick of
 /// `bench --kernels`.
-double measurePeakFlops();
+double measurePeakFlops(int64_t vectorBytes = 64);
 
 /// Multiply-adds of bytes per second, times two, of one core by its dot-product
 /// instruction (vpdpbusd), measured likewise; 0 where it has none.
