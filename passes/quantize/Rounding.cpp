@@ -14,7 +14,7 @@
 // while many others are left to make up for them; the grids are fixed before.
 // In blocks of columns, moves of what lies behind a block are one matrix product.
 //
-// Cost: width^3 for the factors, outputs width^2 for the moves.
+// Cost: width^3 / 3 multiply-adds for the factor, outputs width^2 / 2 for the moves.
 // Source: E. Frantar et al., "GPTQ" (2022), equation 3 and algorithm 1; it equals
 // OBQ ("Optimal Brain Compression", 2022) in a fixed order, which the unit test shows.
 //
@@ -52,6 +52,33 @@ static std::vector<Index> orderByVariance(const Eigen::MatrixXd &covariance) {
   return order;
 }
 
+/// Inverts an upper triangular matrix in place, by halves: products of matrices are much faster than Eigen's substitution.
+///   [A B]^-1   [A^-1  -A^-1 B C^-1]
+///   [0 C]    = [ 0         C^-1   ]
+static void invertUpper(Eigen::Ref<Eigen::MatrixXd> matrix) {
+  const Index width = matrix.cols(), half = width / 2;
+  if (width <= blockColumns) {
+    matrix = matrix.triangularView<Eigen::Upper>().solve(Eigen::MatrixXd::Identity(width, width)).eval();
+    return;
+  }
+  Eigen::Ref<Eigen::MatrixXd> a = matrix.topLeftCorner(half, half), c = matrix.bottomRightCorner(width - half, width - half);
+  invertUpper(a);
+  invertUpper(c);
+  Eigen::MatrixXd b = matrix.topRightCorner(half, width - half) * c.triangularView<Eigen::Upper>();
+  matrix.topRightCorner(half, width - half) = -(a.triangularView<Eigen::Upper>() * b);
+}
+
+/// The upper Cholesky factor of the inverse of a positive definite matrix, or an empty one where it is not so. From the
+/// last row and column to the first, the factorization is M = U U^T with U upper, and so M^-1 = U^-T U^-1.
+static Eigen::MatrixXd factorOfInverse(const Eigen::MatrixXd &matrix) {
+  Eigen::LLT<Eigen::MatrixXd> reversed(matrix.reverse());
+  if (reversed.info() != Eigen::Success)
+    return {};
+  Eigen::MatrixXd upper = Eigen::MatrixXd(reversed.matrixL()).reverse();
+  invertUpper(upper);
+  return upper;
+}
+
 Eigen::MatrixXd roundWeights(const Eigen::MatrixXd &weights, const Eigen::VectorXd &scales,
                              const Eigen::MatrixXd &covariance, double damping) {
   const Index width = weights.cols();
@@ -68,11 +95,9 @@ Eigen::MatrixXd roundWeights(const Eigen::MatrixXd &weights, const Eigen::Vector
     damped(j, j) += damping * meanVariance;
     ordered.col(j) = weights.col(order[j]);
   }
-  Eigen::LLT<Eigen::MatrixXd> factor(damped);
-  if (factor.info() != Eigen::Success)
+  Eigen::MatrixXd upper = factorOfInverse(damped);
+  if (upper.size() == 0)
     return roundToNearest(weights, scales);
-  Eigen::MatrixXd inverse = factor.solve(Eigen::MatrixXd::Identity(width, width));
-  Eigen::MatrixXd upper = inverse.llt().matrixU();
 
   Eigen::MatrixXd rounded(weights.rows(), width), errors(weights.rows(), blockColumns);
   for (Index begin = 0; begin < width; begin += blockColumns) {
