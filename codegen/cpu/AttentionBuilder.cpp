@@ -447,7 +447,7 @@ void AttentionEmitter::emitRowMaximum(Value row, Value firstRow, Value firstKey,
         return maximum(score, carried);
       },
       larger);
-  storeScalar(vector::ReductionOp::create(b(), vector::CombiningKind::MAXNUMF, best), shifts, row);
+  storeScalar(emitLargestLane(b(), best), shifts, row);
 }
 
 void AttentionEmitter::emitRowExponentials(Value row, int64_t keys) {

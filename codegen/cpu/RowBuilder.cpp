@@ -14,6 +14,7 @@
 #include "codegen/cpu/KernelBuilders.h"
 #include "codegen/cpu/RegisterTile.h"
 #include "codegen/cpu/RowSpace.h"
+#include "codegen/cpu/TransposeLanes.h"
 
 using namespace mlir;
 
@@ -206,6 +207,8 @@ static Value combineTwo(ImplicitLocOpBuilder &b, vector::CombiningKind kind, Val
     return arith::MulFOp::create(b, x, y);
   case vector::CombiningKind::MAXIMUMF:
     return arith::MaximumFOp::create(b, x, y);
+  case vector::CombiningKind::MAXNUMF: // where fastMax is good enough
+    return arith::SelectOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y), x, y);
   default:
     return arith::MinimumFOp::create(b, x, y);
   }
@@ -222,7 +225,9 @@ CarriedValues RowEmitter::combine(CarriedValues parts, vector::CombiningKind kin
       halves.push_back(parts.back());
     parts = halves;
   }
-  Value scalar = vector::ReductionOp::create(b(), kind, parts[0], arith::FastMathFlags::reassoc);
+  Value scalar = kind == vector::CombiningKind::MAXNUMF
+                     ? emitLargestLane(b(), parts[0])
+                     : Value(vector::ReductionOp::create(b(), kind, parts[0], arith::FastMathFlags::reassoc));
   return {vector::BroadcastOp::create(b(), vectorType(), scalar)};
 }
 
@@ -240,7 +245,7 @@ void RowEmitter::emitReduce(nn::ReduceOp op) {
     shift =
         combine(space->fold(b(), splat(-infinity),
                             [&](const Spot &spot, Value best) { return fastMax(read(source, spot.position), best); }),
-                vector::CombiningKind::MAXIMUMF);
+                vector::CombiningKind::MAXNUMF);
     for (Value &value : shift) {
       Value finite =
           arith::CmpFOp::create(b(), arith::CmpFPredicate::OLT, math::AbsFOp::create(b(), value), splat(infinity));
@@ -291,7 +296,7 @@ void RowEmitter::emitSoftmax(nn::SoftmaxOp op) {
   CarriedValues best =
       combine(space->fold(b(), splat(-infinity),
                           [&](const Spot &spot, Value best) { return fastMax(read(source, spot.position), best); }),
-              vector::CombiningKind::MAXIMUMF);
+              vector::CombiningKind::MAXNUMF);
   bool keep = scratchFits && !op.getLog();
   if (keep && !scratch)
     scratch = frame->scratch(compute, space->bufferElements());

@@ -53,4 +53,16 @@ Value emitSumsOfRows(ImplicitLocOpBuilder &b, SmallVector<Value> rows) {
   return rows.front();
 }
 
+Value emitLargestLane(ImplicitLocOpBuilder &b, Value vector) {
+  int64_t lanes = cast<VectorType>(vector.getType()).getNumElements();
+  for (int64_t distance = lanes / 2; distance > 0; distance /= 2) {
+    SmallVector<int64_t> partners;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      partners.push_back(lane ^ distance);
+    Value other = vector::ShuffleOp::create(b, vector, vector, partners);
+    vector = arith::SelectOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, vector, other), vector, other);
+  }
+  return vector::ExtractOp::create(b, vector, 0);
+}
+
 } // namespace fettle::codegen

@@ -12,6 +12,10 @@ llvm::SmallVector<mlir::Value> emitTransposeLanes(mlir::ImplicitLocOpBuilder &b,
 /// Lane i of the result is the sum of the lanes of row i (floats). As many rows as lanes, a power of two.
 mlir::Value emitSumsOfRows(mlir::ImplicitLocOpBuilder &b, llvm::SmallVector<mlir::Value> rows);
 
+/// The largest lane of a float vector, in two instructions a halving; which of the other lanes stands for a NaN is open.
+/// LLVM's own reductions go lane by lane for the sake of NaNs, which took a tenth of an attention kernel.
+mlir::Value emitLargestLane(mlir::ImplicitLocOpBuilder &b, mlir::Value vector);
+
 } // namespace fettle::codegen
 
 #endif
