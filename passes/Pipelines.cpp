@@ -90,6 +90,7 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
     }
     return;
   case Phase::Layout:
+    function.addPass(createWidenHalfPass());
     function.addPass(createConvertLayoutPass());
     function.addPass(createFoldConstantsPass());
     // Steps that a transpose kept from their contraction.

@@ -21,6 +21,26 @@ def FoldBatchNormPass : Pass<"fold-batch-norm", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::fettle::nn::NnDialect"];
 }
 
+def WidenHalfPass : Pass<"widen-half", "::mlir::func::FuncOp"> {
+  let summary = "computes half precision (f16, bf16) in single";
+  let description = [{
+    Ops that compute read and give f32; casts stand at inputs, outputs and behind what only moves 16 bits. Values between
+    are not rounded to 16 bits any more; casts of the model itself still round.
+
+    ```mlir
+    // before
+    %0 = nn.conv %x, %w {...} : (tensor<1x8x4x4xf16>, ...) -> tensor<1x8x4x4xf16>
+    %1 = nn.conv %0, %v {...} : (tensor<1x8x4x4xf16>, ...) -> tensor<1x8x4x4xf16>
+    // after
+    %xs = nn.cast %x : (tensor<1x8x4x4xf16>) -> tensor<1x8x4x4xf32>
+    %0 = nn.conv %xs, %ws {...} : (tensor<1x8x4x4xf32>, ...) -> tensor<1x8x4x4xf32>
+    %1 = nn.conv %0, %vs {...} : (tensor<1x8x4x4xf32>, ...) -> tensor<1x8x4x4xf32>
+    %2 = nn.cast %1 : (tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf16>
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+}
+
 def FoldAffinePass : Pass<"fold-affine", "::mlir::func::FuncOp"> {
   let summary = "folds products and sums with constants into the weights and biases of contractions";
   let description = [{
