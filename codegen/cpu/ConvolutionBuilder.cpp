@@ -116,12 +116,17 @@ struct ConvolutionEmitter {
       tile.emitPatchedRun(b, sums, s.s * s.c, lhsBase, pixelStride, rhsBase, [&](int64_t row, int64_t step) { return span.inside[step / s.c][row]; });
       return sums;
     }
-    for (int64_t tap = 0; tap < s.s; ++tap) {
+    auto isWhole = [&](int64_t tap) { return llvm::all_of(span.inside[tap], [](bool inside) { return inside; }); };
+    for (int64_t tap = 0, next; tap < s.s; tap = next) {
+      next = tap + 1;
       if (llvm::none_of(span.inside[tap], [](bool inside) { return inside; }))
         continue;
+      // Neighbours that no pixel misses are one stretch of the input: the first layer has but three channels a tap.
+      while (isContiguous && isWhole(tap) && next < s.s && isWhole(next))
+        ++next;
       Value offset = index(tap * tile.packedSize(channels));
-      sums = tile.emitSteps(b, sums, channels, add(lhsBase, index(tap * s.dilationX * s.c)), pixelStride, 1, add(rhsBase, offset), step, mask,
-                            span.inside[tap], prefetch.from(b, offset));
+      sums = tile.emitSteps(b, sums, (next - tap) * channels, add(lhsBase, index(tap * s.dilationX * s.c)), pixelStride, 1, add(rhsBase, offset), step,
+                            mask, span.inside[tap], prefetch.from(b, offset));
     }
     return sums;
   }
