@@ -31,6 +31,7 @@ struct Step {
   int64_t tiles;
   llvm::SmallVector<BufferReference, 4> arguments; ///< inputs, then outputs
   int64_t macs = 0, bytes = 0;                     ///< bytes: operands read plus results written
+  int64_t nanoseconds = 0;                         ///< estimate for one core
 };
 
 /// One compiled function `void symbol(void *const *arguments, int64_t begin, int64_t end)`.

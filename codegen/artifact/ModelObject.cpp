@@ -201,7 +201,7 @@ private:
         arguments.push_back(record({word(argument.space), word(argument.index), wide(argument.offset)}));
       records.push_back(record({text(step.name), text(model.kernels[step.kernel].kind), kernel(step.kernel),
                                 array(arguments), wide(step.arguments.size()), wide(step.tiles), wide(step.macs),
-                                wide(step.bytes)}));
+                                wide(step.bytes), wide(step.nanoseconds)}));
     }
     return array(records);
   }

@@ -73,6 +73,7 @@ typedef struct fettle_step {
   int64_t tiles;
   int64_t macs;                /* multiply-adds */
   int64_t bytes;               /* operands read plus results written */
+  int64_t nanoseconds;         /* an estimate for one core; short steps are not shared between threads */
 } fettle_step;
 
 typedef struct fettle_model {

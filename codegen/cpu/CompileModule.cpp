@@ -14,6 +14,7 @@
 #include "codegen/cpu/KernelKey.h"
 #include "codegen/cpu/KernelLowering.h"
 #include "codegen/cpu/MemoryPlan.h"
+#include "codegen/cpu/StepCost.h"
 #include "codegen/cpu/PanelAgreement.h"
 #include "codegen/cpu/WeightsLayout.h"
 #include "ir/support/Origin.h"
@@ -206,7 +207,7 @@ static void agreeOnPanels(ArrayRef<Program> programs, MutableArrayRef<Unit> unit
 }
 
 /// Buffers and steps of one specialization; its weights go to `weights`.
-static Specialization assemble(const Program &program, ArrayRef<Unit> units, WeightsLayout &weights) {
+static Specialization assemble(const Program &program, ArrayRef<Unit> units, const CpuTarget &target, WeightsLayout &weights) {
   func::FuncOp function = program.function;
   Specialization result;
   auto argumentAttributes = [&](unsigned i) { return function.getArgAttrDict(i); };
@@ -218,7 +219,8 @@ static Specialization assemble(const Program &program, ArrayRef<Unit> units, Wei
   result.largestLiveBytes = plan.largestLiveBytes;
   for (auto [kernel, unit] : program.calls) {
     const LoweredKernel &lowered = units[unit].lowered;
-    Step step{formatOrigins(kernel.getLoc()), unit, lowered.tiles, {}, totalMacs(kernel), totalBytes(kernel->getOperandTypes()) + totalBytes(kernel->getResultTypes())};
+    Step step{formatOrigins(kernel.getLoc()), unit, lowered.tiles, {}, totalMacs(kernel), totalBytes(kernel->getOperandTypes()) + totalBytes(kernel->getResultTypes()),
+              estimateNanoseconds(kernel, target)};
     for (auto [i, operand] : llvm::enumerate(kernel.getInputs())) {
       nn::ConstantOp constant = constantOperand(kernel, i);
       if (!constant) {
@@ -265,7 +267,7 @@ llvm::Expected<CompiledModel> compileModule(ArrayRef<ModuleOp> modules, const Cp
   model.specializations.clear();
   WeightsLayout weights(model, equals);
   for (const Program &program : programs)
-    model.specializations.push_back(assemble(program, units, weights));
+    model.specializations.push_back(assemble(program, units, target, weights));
   for (auto [i, unit] : llvm::enumerate(units)) {
     auto kind = unit.kernel->getAttrOfType<StringAttr>("kind");
     model.kernels.push_back({symbolOf(i), kind ? kind.str() : std::string("map")});

@@ -10,9 +10,9 @@
 
 #define FETTLE_ALIGNMENT 64
 
-/* Waking other threads takes some microseconds; a step of less work than this (multiply-adds plus bytes) is faster
- * without them. */
-#define FETTLE_WORK_WORTH_SHARING 65536
+/* Handing a step out and collecting it takes one to three microseconds, the longer where the cores share no cache; a step
+ * shorter than this is faster without. */
+#define FETTLE_NANOSECONDS_WORTH_SHARING 8000
 
 static int32_t check(const fettle_model *model, const fettle_context *context, const void *const *inputs,
                      void *const *outputs) {
@@ -54,7 +54,7 @@ int32_t fettle_run_model(const fettle_model *model, int64_t pointers_offset, con
         base = (char *)outputs[argument->index];
       pointers[k] = base + argument->offset;
     }
-    if (context->parallel_for && step->tiles > 1 && step->macs + step->bytes >= FETTLE_WORK_WORTH_SHARING)
+    if (context->parallel_for && step->tiles > 1 && step->nanoseconds >= FETTLE_NANOSECONDS_WORTH_SHARING)
       context->parallel_for(context->parallel_context, step->kernel, pointers, step->tiles);
     else
       step->kernel(pointers, 0, step->tiles);

@@ -165,7 +165,7 @@ TEST_F(LoaderTest, RunsStepByStep) {
 
 TEST_F(LoaderTest, SmallStepsAreNotShared) {
   CompiledModel small = makeTinyModel(context);
-  small.first().steps[0].bytes = 1000;
+  small.first().steps[0].nanoseconds = 1000;
   ArtifactOptions options;
   options.name = "tiny";
   ASSERT_EQ(messageOf(writeArtifact(folder, small, options)), "");

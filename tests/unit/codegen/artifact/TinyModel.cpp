@@ -55,10 +55,10 @@ Specialization makeTinySpecialization(mlir::MLIRContext &context, int64_t rows) 
   tiny.outputs = {{"y:0", type}};
   using Space = BufferReference;
   int64_t elements = type.getNumElements(), tiles = elements / 64;
-  int64_t work = 1 << 20; // enough to be shared among threads
+  int64_t bytes = 3 * elements * sizeof(float), nanoseconds = 1 << 20; // enough to be shared among threads
   tiny.steps = {
-      {"Mul_0", 0, tiles, {{Space::Input, 0, 0}, {Space::Weights, 0, 64}, {Space::Arena, 0, 128}}, elements, work},
-      {"Mul_1", 0, tiles, {{Space::Arena, 0, 128}, {Space::Weights, 0, 64}, {Space::Output, 0, 0}}, elements, work}};
+      {"Mul_0", 0, tiles, {{Space::Input, 0, 0}, {Space::Weights, 0, 64}, {Space::Arena, 0, 128}}, elements, bytes, nanoseconds},
+      {"Mul_1", 0, tiles, {{Space::Arena, 0, 128}, {Space::Weights, 0, 64}, {Space::Output, 0, 0}}, elements, bytes, nanoseconds}};
   tiny.arenaBytes = 128 + elements * sizeof(float);
   return tiny;
 }
