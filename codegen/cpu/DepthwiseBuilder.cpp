@@ -175,8 +175,12 @@ FailureOr<LoweredKernel> buildDepthwise(nn::KernelOp kernel, const CpuTarget &ta
   epilogue->prepare(frame, target);
   Value inputBuffer = flatten(b, frame.buffer(input)), biasBuffer = bias ? flatten(b, frame.buffer(bias)) : Value();
 
-  int64_t lines = s.n * s.oh, macsOfChunk = succeeded(quads) ? 1 << 17 : 1 << 19;
-  int64_t chunk = std::clamp<int64_t>(macsOfChunk / std::max<int64_t>(1, s.ow * s.c * s.r * s.s), 1, llvm::divideCeil(lines, 2));
+  int64_t lines = s.n * s.oh, macsOfLine = std::max<int64_t>(1, s.ow * s.c * s.r * s.s);
+  int64_t chunk = (succeeded(quads) ? 1 << 17 : 1 << 19) / macsOfLine;
+  // Rows that the window reaches beyond a chunk are read again for the next one: a quarter of a chunk at most.
+  if (failed(quads))
+    chunk = std::max(chunk, 4 * (s.r - 1) * s.dilationY / s.strideY);
+  chunk = std::clamp<int64_t>(chunk, 1, llvm::divideCeil(lines, 2));
   lowered.tiles = llvm::divideCeil(lines, chunk);
   auto index = [&](int64_t value) { return arith::ConstantIndexOp::create(b, value); };
   auto tiles = scf::ForOp::create(b, frame.begin(), frame.end(), index(1));
