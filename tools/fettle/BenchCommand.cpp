@@ -88,21 +88,22 @@ llvm::Expected<std::vector<double>> BenchCommand::measureSteps(Environment &envi
 }
 
 llvm::json::Array BenchCommand::reportSteps(Environment &environment, llvm::ArrayRef<codegen::Manifest::Step> steps,
-                                            llvm::ArrayRef<double> times) {
-  double peak = measurePeakFlops() * threads, total = std::accumulate(times.begin(), times.end(), 0.0);
+                                            llvm::ArrayRef<double> times, int64_t workingSet) {
+  double peak = measurePeakFlops() * threads, bandwidth = measureReadBandwidth(std::max<int64_t>(workingSet, 4096)) * threads;
+  double total = std::accumulate(times.begin(), times.end(), 0.0);
   if (wantsText()) {
-    environment.out << llvm::formatv("\nmeasured peak {0:f1} GFLOP/s; steps sum to {1:f1} us\n", peak / 1e9,
-                                     total * 1e6);
-    environment.out << llvm::formatv("{0,10} {1,6} {2,12} {3,9} {4,7} {5,12} {6,8}  {7,-12} {8}\n", "us", "share",
-                                     "MACs", "GFLOP/s", "% peak", "bytes", "GB/s", "kind", "nodes");
+    environment.out << llvm::formatv("\nmeasured peak {0:f1} GFLOP/s and, over {1:f2} MB, {2:f1} GB/s; steps sum to {3:f1} us\n",
+                                     peak / 1e9, workingSet / 1e6, bandwidth / 1e9, total * 1e6);
+    environment.out << llvm::formatv("{0,10} {1,6} {2,12} {3,9} {4,7} {5,12} {6,8} {7,7}  {8,-12} {9}\n", "us", "share",
+                                     "MACs", "GFLOP/s", "% peak", "bytes", "GB/s", "% peak", "kind", "nodes");
   }
   llvm::json::Array list;
   for (auto [step, time] : llvm::zip_equal(steps, times)) {
-    double flops = 2.0 * step.macs / time;
+    double flops = 2.0 * step.macs / time, rate = step.bytes / time;
     if (wantsText())
-      environment.out << llvm::formatv("{0,10:f2} {1,5:f1}% {2,12} {3,9:f1} {4,7:f1} {5,12} {6,8:f1}  {7,-12} {8}\n",
+      environment.out << llvm::formatv("{0,10:f2} {1,5:f1}% {2,12} {3,9:f1} {4,7:f1} {5,12} {6,8:f1} {7,7:f1}  {8,-12} {9}\n",
                                        time * 1e6, 100 * time / total, step.macs, flops / 1e9, 100 * flops / peak,
-                                       step.bytes, step.bytes / time / 1e9, step.kind, step.name);
+                                       step.bytes, rate / 1e9, 100 * rate / bandwidth, step.kind, step.name);
     list.push_back(llvm::json::Object{{"name", step.name},
                                       {"kind", step.kind},
                                       {"kernel", step.kernel},
@@ -110,7 +111,8 @@ llvm::json::Array BenchCommand::reportSteps(Environment &environment, llvm::Arra
                                       {"macs", step.macs},
                                       {"bytes", step.bytes},
                                       {"gflops", flops / 1e9},
-                                      {"percent_of_peak", 100 * flops / peak}});
+                                      {"percent_of_peak", 100 * flops / peak},
+                                      {"percent_of_bandwidth", 100 * rate / bandwidth}});
   }
   return list;
 }
@@ -186,7 +188,7 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
     auto times = measureSteps(environment, **model, buffers.front());
     if (!times)
       return times.takeError();
-    json["kernels"] = reportSteps(environment, measured.steps, *times);
+    json["kernels"] = reportSteps(environment, measured.steps, *times, manifest.arenaBytes + manifest.weightsBytes);
   }
   if (llvm::Error error = writeJson(environment, std::move(json)))
     return std::move(error);

@@ -24,8 +24,9 @@ private:
   /// The fastest time of each step, in seconds.
   llvm::Expected<std::vector<double>> measureSteps(Environment &environment, codegen::LoadedModel &model,
                                                    Buffers &sample);
+  /// `workingSet`: bytes whose reading the bandwidth is measured on.
   llvm::json::Array reportSteps(Environment &environment, llvm::ArrayRef<codegen::Manifest::Step> steps,
-                                llvm::ArrayRef<double> seconds);
+                                llvm::ArrayRef<double> seconds, int64_t workingSet);
 
   std::string path, dataPath;
   unsigned threads = 1;
