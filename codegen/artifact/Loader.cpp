@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include "llvm/Support/MathExtras.h"
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthreadpool.h>
@@ -144,8 +145,10 @@ static void parallelFor(void *pool, fettle_task task, void *taskContext, int64_t
     void *context;
   } call{task, taskContext};
   auto *threads = static_cast<pthreadpool_t>(pool);
-  // Four pieces a thread: enough to even out, few enough to keep the cost of handing them out small.
-  size_t piece = std::max<size_t>(1, count / (pthreadpool_get_threads_count(threads) * 4));
+  // Four pieces a thread: enough to even out, few enough to keep the cost of handing them out small. One more than that would
+  // leave a thread with a piece more than the others; few tiles are better handed out one by one.
+  size_t pieces = pthreadpool_get_threads_count(threads) * 4;
+  size_t piece = size_t(count) < 4 * pieces ? 1 : llvm::divideCeil(count, pieces);
   pthreadpool_parallelize_1d_tile_1d(
       threads,
       [](void *context, size_t start, size_t size) {
