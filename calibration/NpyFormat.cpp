@@ -147,8 +147,8 @@ static void copyFromFortranOrder(ArrayRef<int64_t> shape, int64_t elementSize, c
   }
 }
 
-llvm::Expected<HostTensor> parseNpy(MLIRContext &context, std::shared_ptr<const std::vector<char>> bytes) {
-  StringRef file(bytes->data(), bytes->size());
+llvm::Expected<HostTensor> parseNpy(MLIRContext &context, ArrayRef<char> bytes, std::shared_ptr<const void> owner) {
+  StringRef file(bytes.data(), bytes.size());
   if (!file.starts_with(StringRef(npyMagic, npyMagicBytes)) || file.size() < 10)
     return damaged("it does not begin with the numpy mark");
   uint8_t version = file[6];
@@ -193,7 +193,7 @@ llvm::Expected<HostTensor> parseNpy(MLIRContext &context, std::shared_ptr<const 
   bool swap = bigEndian && elementSize > 1;
   bool strayBoolean = isBoolean && llvm::any_of(data, [](char c) { return c & ~1; });
   if (!reorder && !swap && !strayBoolean)
-    return HostTensor(type, data, bytes);
+    return HostTensor(type, data, std::move(owner));
 
   HostTensor tensor(type);
   char *to = tensor.mutableBytes().data();

@@ -18,9 +18,9 @@
 namespace fettle::calibration {
 
 /// Reads a whole .npy file from `bytes`. The tensor views the bytes (and shares
-/// their ownership) where they lie as a HostTensor needs them, else it copies.
+/// `owner`) where they lie as a HostTensor needs them, else it copies.
 /// Errors say what is wrong with the array, without naming a file.
-llvm::Expected<HostTensor> parseNpy(mlir::MLIRContext &context, std::shared_ptr<const std::vector<char>> bytes);
+llvm::Expected<HostTensor> parseNpy(mlir::MLIRContext &context, llvm::ArrayRef<char> bytes, std::shared_ptr<const void> owner);
 
 /// The bytes of a version 1 .npy file. `leadingAxes` are put before the shape of
 /// `type`; the elements follow the header, row-major.

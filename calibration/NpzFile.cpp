@@ -9,10 +9,9 @@ using namespace mlir;
 
 namespace fettle::calibration {
 
-/// A claimed size is believed no further than this beyond what the file holds.
-static constexpr size_t trustedExcess = 16 << 20;
-/// Read at a time where the size is not believed; then as much as is there already.
-static constexpr size_t firstRead = 64 << 10;
+static constexpr size_t pieceBytes = 256 << 10;
+/// Larger arrays are kept on disk: samples are used one at a time.
+static constexpr size_t largestInMemory = 8 << 20;
 
 static llvm::Error fileProblem(StringRef path, const llvm::Twine &what) {
   return llvm::createStringError(path + ": " + what);
@@ -35,29 +34,58 @@ static llvm::Expected<zip_t *> openForReading(StringRef path) {
   return fileProblem(path, "not a readable .npz file: " + text);
 }
 
-static llvm::Expected<std::shared_ptr<std::vector<char>>> readEntry(zip_t *archive, zip_uint64_t index) {
+/// The unpacked bytes of an entry, in memory or in a spool file.
+struct EntryBytes {
+  ArrayRef<char> bytes;
+  std::shared_ptr<const void> owner;
+  std::shared_ptr<const SpoolFile> spool;
+};
+
+/// Calls `take` with all bytes of an entry, in pieces.
+static llvm::Error readPieces(zip_t *archive, zip_uint64_t index, llvm::function_ref<llvm::Error(ArrayRef<char>)> take) {
   zip_file_t *file = zip_fopen_index(archive, index, 0);
   if (!file)
     return llvm::createStringError(zip_strerror(archive));
   auto close = llvm::scope_exit([&] { zip_fclose(file); });
-  auto bytes = std::make_shared<std::vector<char>>();
-  zip_stat_t stat;
-  if (zip_stat_index(archive, index, 0, &stat) == 0 && (stat.valid & ZIP_STAT_SIZE) &&
-      (stat.valid & ZIP_STAT_COMP_SIZE) && stat.size <= stat.comp_size + trustedExcess)
-    bytes->reserve(stat.size); // as much as lies in the file
+  std::vector<char> piece(pieceBytes);
   while (true) {
-    size_t have = bytes->size();
-    size_t want = std::max(firstRead, have);
-    if (bytes->capacity() > have)
-      want = std::min(want, bytes->capacity() - have);
-    bytes->resize(have + want);
-    zip_int64_t got = zip_fread(file, bytes->data() + have, want);
+    zip_int64_t got = zip_fread(file, piece.data(), piece.size());
     if (got < 0)
       return llvm::createStringError(zip_file_strerror(file));
-    bytes->resize(have + got);
     if (got == 0)
-      return bytes;
+      return llvm::Error::success();
+    if (llvm::Error error = take({piece.data(), size_t(got)}))
+      return error;
   }
+}
+
+static llvm::Expected<EntryBytes> readEntry(zip_t *archive, zip_uint64_t index) {
+  auto memory = std::make_shared<std::vector<char>>();
+  std::shared_ptr<SpoolFile> spool;
+  auto take = [&](ArrayRef<char> piece) -> llvm::Error {
+    if (!spool && memory->size() + piece.size() <= largestInMemory) {
+      memory->insert(memory->end(), piece.begin(), piece.end());
+      return llvm::Error::success();
+    }
+    if (!spool) {
+      auto created = SpoolFile::create();
+      if (!created)
+        return created.takeError();
+      spool = std::move(*created);
+      if (llvm::Error error = spool->append(*memory))
+        return error;
+      memory = nullptr;
+    }
+    return spool->append(piece);
+  };
+  if (llvm::Error error = readPieces(archive, index, take))
+    return std::move(error);
+  if (!spool)
+    return EntryBytes{*memory, memory, nullptr};
+  auto mapped = spool->map();
+  if (!mapped)
+    return mapped.takeError();
+  return EntryBytes{*mapped, spool, spool};
 }
 
 llvm::Expected<std::vector<NamedTensor>> readNpz(MLIRContext &context, StringRef path) {
@@ -77,10 +105,11 @@ llvm::Expected<std::vector<NamedTensor>> readNpz(MLIRContext &context, StringRef
     auto bytes = readEntry(*archive, i);
     if (!bytes)
       return fileProblem(path, "array '" + name + "': " + llvm::toString(bytes.takeError()));
-    auto tensor = parseNpy(context, *bytes);
+    auto tensor = parseNpy(context, bytes->bytes, bytes->owner);
     if (!tensor)
       return fileProblem(path, "array '" + name + "': " + llvm::toString(tensor.takeError()));
-    arrays.push_back({name.str(), std::move(*tensor)});
+    bool isMapped = bytes->spool && tensor->bytes().data() >= bytes->bytes.begin() && tensor->bytes().data() < bytes->bytes.end();
+    arrays.push_back({name.str(), std::move(*tensor), isMapped ? bytes->spool : nullptr});
   }
   return arrays;
 }

@@ -3,15 +3,17 @@
 #define FETTLE_CALIBRATION_NPZFILE_H
 
 #include "calibration/NpyFormat.h"
+#include "calibration/SpoolFile.h"
 
 namespace fettle::calibration {
 
 struct NamedTensor {
   std::string name;
   HostTensor tensor;
+  std::shared_ptr<const SpoolFile> spool = nullptr; ///< where the tensor's bytes are mapped from, if it is large
 };
 
-/// Reads every array of a .npz file, in file order. Memory grows only as data
+/// Reads every array of a .npz file, in file order; large ones go to a spool file. Memory grows only as data
 /// arrive, whatever sizes the file claims. Errors name the file and the array.
 llvm::Expected<std::vector<NamedTensor>> readNpz(mlir::MLIRContext &context, llvm::StringRef path);
 

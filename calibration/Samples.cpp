@@ -53,7 +53,7 @@ llvm::Expected<Samples> Samples::cut(ArrayRef<InputSpec> inputs, std::vector<Nam
       os << (problems.empty() ? "" : "; ") << "array '" << input.name << "' holds " << *held << " samples, others "
          << samples.count;
     samples.count = *held;
-    samples.arrays.push_back(std::make_shared<HostTensor>(array->tensor));
+    samples.arrays.push_back({std::make_shared<HostTensor>(array->tensor), array->spool});
   }
   if (inputs.empty())
     samples.count = 1;
@@ -116,29 +116,40 @@ Samples Samples::random(ArrayRef<InputSpec> inputs, int64_t count, uint64_t seed
       else
         array->setInteger(i, element.isInteger(1) ? 1 : int64_t(noise.bits() % uint64_t(input.limit)));
     }
-    samples.arrays.push_back(std::move(array));
+    samples.arrays.push_back({std::move(array), nullptr});
   }
   return samples;
 }
 
 llvm::Error Samples::checkFinite() const {
   for (auto [spec, array] : llvm::zip_equal(specs, arrays)) {
-    if (!isa<FloatType>(array->elementType()))
+    if (!isa<FloatType>(spec.type.getElementType()))
       continue;
-    for (int64_t i = 0; i < array->numElements(); ++i)
-      if (!std::isfinite(array->doubleAt(i)))
-        return llvm::createStringError("array '" + spec.name + "' holds NaN or infinity in sample " +
-                                       llvm::Twine(i / spec.type.getNumElements()));
+    for (int64_t i = 0; i < count; ++i) {
+      HostTensor tensor = sampleOf(spec, array, i);
+      for (int64_t k = 0; k < tensor.numElements(); ++k)
+        if (!std::isfinite(tensor.doubleAt(k)))
+          return llvm::createStringError("array '" + spec.name + "' holds NaN or infinity in sample " + llvm::Twine(i));
+    }
   }
   return llvm::Error::success();
 }
 
+HostTensor Samples::sampleOf(const InputSpec &spec, const Array &array, int64_t i) const {
+  size_t size = spec.type.getNumElements() * elementBytes(spec.type.getElementType());
+  ArrayRef<char> bytes = array.tensor->bytes().slice(i * size, size);
+  if (!array.spool)
+    return HostTensor(spec.type, bytes, array.tensor);
+  HostTensor copy(spec.type);
+  llvm::copy(bytes, copy.mutableBytes().begin());
+  array.spool->forget(bytes);
+  return copy;
+}
+
 std::vector<HostTensor> Samples::sample(int64_t i) const {
   std::vector<HostTensor> tensors;
-  for (auto [spec, array] : llvm::zip_equal(specs, arrays)) {
-    size_t size = spec.type.getNumElements() * elementBytes(spec.type.getElementType());
-    tensors.push_back(HostTensor(spec.type, array->bytes().slice(i * size, size), array));
-  }
+  for (auto [spec, array] : llvm::zip_equal(specs, arrays))
+    tensors.push_back(sampleOf(spec, array, i));
   return tensors;
 }
 

@@ -40,14 +40,20 @@ public:
   llvm::Error checkFinite() const;
 
   int64_t size() const { return count; }
-  /// Tensors of sample `i`, in the order of the inputs; views of the arrays.
+  /// Tensors of sample `i`, in the order of the inputs; views of the arrays, or copies of what lies on disk.
   std::vector<HostTensor> sample(int64_t i) const;
   /// Empty if there were none.
   llvm::ArrayRef<int64_t> labels() const { return labelValues; }
 
 private:
+  struct Array {
+    std::shared_ptr<HostTensor> tensor; ///< sample after sample, contiguous
+    std::shared_ptr<const SpoolFile> spool;
+  };
+  HostTensor sampleOf(const InputSpec &spec, const Array &array, int64_t i) const;
+
   std::vector<InputSpec> specs;
-  std::vector<std::shared_ptr<HostTensor>> arrays; ///< sample after sample, contiguous
+  std::vector<Array> arrays;
   std::vector<int64_t> labelValues;
   int64_t count = 0;
 };

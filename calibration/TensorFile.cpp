@@ -85,7 +85,7 @@ llvm::Expected<HostTensor> readTensorFile(MLIRContext &context, StringRef path, 
   if (!buffer)
     return llvm::createStringError(path + ": " + buffer.getError().message());
   auto bytes = std::make_shared<std::vector<char>>((*buffer)->getBufferStart(), (*buffer)->getBufferEnd());
-  auto tensor = parseNpy(context, bytes);
+  auto tensor = parseNpy(context, *bytes, bytes);
   if (!tensor)
     return llvm::createStringError(path + ": " + llvm::toString(tensor.takeError()));
   return tensor;
