@@ -61,8 +61,11 @@ static void setTargetAttributes(llvm::Module &module, const CpuTarget &target) {
          {llvm::Attribute::StackProtect, llvm::Attribute::StackProtectReq, llvm::Attribute::StackProtectStrong})
       function.removeFnAttr(kind);
     function.addFnAttr("target-cpu", target.cpu);
-    if (!target.features.empty())
-      function.addFnAttr("target-features", target.features);
+    std::string features = target.features;
+    if (llvm::Triple(target.triple).isX86()) // gathers and scatters are slower than scalars (measured on Zen 5)
+      features += std::string(features.empty() ? "" : ",") + "+prefer-no-gather,+prefer-no-scatter";
+    if (!features.empty())
+      function.addFnAttr("target-features", features);
     function.addFnAttr("prefer-vector-width", std::to_string(target.vectorBytes * 8));
     // Nothing unwinds through an artifact; without this each function gets unwind tables.
     function.setDoesNotThrow();
