@@ -1,0 +1,92 @@
+//===- CompilationMeasures.cpp - samples, profile, layers -----------------===//
+
+#include "tools/fettle/Compilation.h"
+#include "ir/profile/ValueNames.h"
+
+namespace fettle::cli {
+
+bool Compilation::measuresBefore(Phase phase) const {
+  const Recipe &recipe = request.recipe;
+  return recipe.quantizes() &&
+         (phase == Phase::Quantize || (phase == Phase::Equalize && recipe.quantization.equalize));
+}
+
+llvm::Error Compilation::openCalibration() {
+  if (calibration)
+    return llvm::Error::success();
+  auto opened = Calibration::open(functions(), request.calibration, request.jobs);
+  if (!opened)
+    return opened.takeError();
+  calibration = std::move(*opened);
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::measure(Phase phase) {
+  if (request.measured) {
+    profile = *request.measured;
+    return llvm::Error::success();
+  }
+  if (!request.profile.empty()) {
+    if (profile.samples) // read before an earlier phase
+      return llvm::Error::success();
+    auto read = readProfile(request.profile);
+    if (!read)
+      return read.takeError();
+    profile = std::move(*read);
+    return llvm::Error::success();
+  }
+  begin("calibrate");
+  if (llvm::Error error = openCalibration())
+    return error;
+  auto tell = [this](int64_t done, int64_t total) { progress.advance(done, total, "runs"); };
+  if (llvm::Error error = calibration->measureFor(phase, functions(), request.recipe.quantization, tell, profile))
+    return error;
+  end();
+  return llvm::Error::success();
+}
+
+/// What the quantize phase will make of the layers, which have the same names in all specializations.
+llvm::Error Compilation::describeLayers() {
+  const QuantizationOptions &recipe = request.recipe.quantization;
+  auto layers = fettle::describeLayers(functions().front(), profile, recipe.activations, recipe.floatLayers);
+  if (!layers) {
+    // A profile of another model: the phase will say so, with the place.
+    llvm::consumeError(layers.takeError());
+    return llvm::Error::success();
+  }
+  for (LayerFacts &facts : *layers)
+    result.layers.push_back({std::move(facts), {}, {}, {}});
+  return request.layerErrors ? measureLayerErrors() : llvm::Error::success();
+}
+
+/// Layers of the module as it is beside those of a quantized copy, whose pairs of quantize and dequantize compute in float what
+/// the integers will.
+llvm::Error Compilation::measureLayerErrors() {
+  constexpr int64_t samples = 32;
+  begin("layers");
+  if (llvm::Error error = openCalibration())
+    return error;
+  mlir::func::FuncOp function = functions()[calibration->specialization()];
+  mlir::OwningOpRef<mlir::ModuleOp> copy(function->getParentOfType<mlir::ModuleOp>().clone());
+  mlir::PassManager passManager(&context);
+  PhaseOptions options = phaseOptions();
+  options.keepsPairs = true;
+  buildPhase(passManager, Phase::Quantize, options);
+  if (mlir::failed(passManager.run(*copy)))
+    return reject(diagnostics.problems(), ExitCode::Rejected);
+  calibration::Twins twins{function, copy->lookupSymbol<mlir::func::FuncOp>("main"), {}, {}};
+  ValueNames teacher(twins.teacher), student(twins.student);
+  for (const LayerReport &layer : result.layers) {
+    twins.teacherValues.push_back(teacher.find(layer.name));
+    twins.studentValues.push_back(student.find(layer.name));
+  }
+  auto decibels = calibration->compareValues(twins, samples);
+  if (!decibels)
+    return decibels.takeError();
+  for (auto [layer, value] : llvm::zip_equal(result.layers, *decibels))
+    layer.sqnrDecibels = value;
+  end();
+  return llvm::Error::success();
+}
+
+} // namespace fettle::cli
