@@ -5,6 +5,7 @@
 #include "calibration/RowObserver.h"
 #include "passes/quantize/ActivationGrids.h"
 #include "passes/quantize/ChannelClasses.h"
+#include "passes/quantize/ChannelImportance.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
@@ -108,7 +109,17 @@ llvm::Error Measurement::observeHistograms() {
   std::vector<HistogramObserver> histograms;
   for (RangeObserver &range : ranges)
     histograms.emplace_back(range.min(), range.max(), options.bins);
-  llvm::Error error = runAll([&](int64_t, size_t index, ArrayRef<float> elements) { histograms[index].see(elements); });
+  // Squared errors count by what they do to the outputs; shares of elements and divergences are of the elements as they are.
+  std::vector<ChannelImportance> importance;
+  for (Value value : values)
+    importance.push_back(options.grids.method == GridMethod::Mse ? importanceOf(value, plan) : ChannelImportance{1, {1}});
+  llvm::Error error = runAll([&](int64_t, size_t index, ArrayRef<float> elements) {
+    const auto &[inner, weights] = importance[index];
+    if (weights.size() == 1)
+      return histograms[index].see(elements, weights.front());
+    for (size_t at = 0, channel = 0; at < elements.size(); at += inner, channel = (channel + 1) % weights.size())
+      histograms[index].see(elements.slice(at, inner), weights[channel]);
+  });
   for (auto [value, histogram] : llvm::zip_equal(values, histograms))
     profile.tensors[nameOf(value)] = histogram.take();
   return error;

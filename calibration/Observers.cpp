@@ -19,18 +19,20 @@ void RangeObserver::see(llvm::ArrayRef<float> values) {
 }
 
 ChannelObserver::ChannelObserver(int64_t channels, int64_t inner)
-    : inner(inner), reach(channels, 0), squares(channels, 0) {}
+    : inner(inner), low(channels, 0), high(channels, 0), squares(channels, 0) {}
 
 void ChannelObserver::see(llvm::ArrayRef<float> values) {
-  const size_t channels = reach.size();
+  const size_t channels = low.size();
   for (size_t at = 0, channel = 0; at < values.size(); at += inner, channel = (channel + 1) % channels) {
-    float greatest = reach[channel];
+    float least = low[channel], greatest = high[channel];
     double sum = 0;
     for (float value : values.slice(at, inner)) {
-      greatest = std::max(greatest, std::abs(value));
+      least = std::min(least, value);
+      greatest = std::max(greatest, value);
       sum += double(value) * value;
     }
-    reach[channel] = greatest;
+    low[channel] = least;
+    high[channel] = greatest;
     squares[channel] += sum;
   }
   seen += values.size() / channels;
@@ -38,7 +40,8 @@ void ChannelObserver::see(llvm::ArrayRef<float> values) {
 
 ChannelStatistics ChannelObserver::take() {
   ChannelStatistics statistics;
-  statistics.reach = std::move(reach);
+  statistics.low = std::move(low);
+  statistics.high = std::move(high);
   for (double sum : squares)
     statistics.meanSquare.push_back(static_cast<float>(sum / double(std::max<int64_t>(1, seen))));
   return statistics;
@@ -50,11 +53,11 @@ HistogramObserver::HistogramObserver(float min, float max, unsigned bins) : low(
   binsPerUnit = std::isfinite(static_cast<float>(perUnit)) ? static_cast<float>(perUnit) : 0.0f;
 }
 
-void HistogramObserver::see(llvm::ArrayRef<float> values) {
+void HistogramObserver::see(llvm::ArrayRef<float> values, int64_t times) {
   const float last = static_cast<float>(counts.size() - 1);
   for (float value : values) {
     float position = (value - low) * binsPerUnit;
-    ++counts[static_cast<size_t>(std::min(std::max(position, 0.0f), last))];
+    counts[static_cast<size_t>(std::min(std::max(position, 0.0f), last))] += times;
   }
 }
 

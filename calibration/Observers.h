@@ -40,7 +40,7 @@ public:
 
 private:
   int64_t inner, seen = 0; ///< elements of a channel
-  std::vector<float> reach;
+  std::vector<float> low, high;
   std::vector<double> squares;
 };
 
@@ -49,7 +49,8 @@ class HistogramObserver {
 public:
   /// `min` <= `max`, finite; `bins` > 0.
   HistogramObserver(float min, float max, unsigned bins);
-  void see(llvm::ArrayRef<float> values);
+  /// Each element counts `times`.
+  void see(llvm::ArrayRef<float> values, int64_t times = 1);
 
   TensorStatistics take();
 

@@ -51,7 +51,8 @@ std::string Profile::toJson() const {
     json.attributeObject("channels", [&] {
       for (const auto &[name, entry] : channels)
         json.attributeObject(name, [&, &entry = entry] {
-          json.attribute("reach", encode(entry.reach));
+          json.attribute("low", encode(entry.low));
+          json.attribute("high", encode(entry.high));
           json.attribute("mean_square", encode(entry.meanSquare));
         });
     });
@@ -90,17 +91,21 @@ static llvm::Expected<ChannelStatistics> readChannels(const llvm::Twine &where, 
   if (!entry)
     return refuse(where + " is no object");
   // Four thirds of a character for each byte: how many there are follows from the text.
-  int64_t count = llvm::StringRef(entry->getString("reach").value_or("")).rtrim('=').size() * 3 / 16;
-  auto reach = decode(where, *entry, "reach", count);
-  if (!reach)
-    return reach.takeError();
+  int64_t count = llvm::StringRef(entry->getString("low").value_or("")).rtrim('=').size() * 3 / 16;
+  auto low = decode(where, *entry, "low", count);
+  if (!low)
+    return low.takeError();
+  auto high = decode(where, *entry, "high", count);
+  if (!high)
+    return high.takeError();
   auto meanSquare = decode(where, *entry, "mean_square", count);
   if (!meanSquare)
     return meanSquare.takeError();
-  if (llvm::any_of(*reach, [](float value) { return value < 0; }) ||
+  if (llvm::any_of(*low, [](float value) { return value > 0; }) ||
+      llvm::any_of(*high, [](float value) { return value < 0; }) ||
       llvm::any_of(*meanSquare, [](float value) { return value < 0; }))
-    return refuse(where + ": a magnitude is negative");
-  return ChannelStatistics{std::move(*reach), std::move(*meanSquare)};
+    return refuse(where + ": a number has the wrong sign");
+  return ChannelStatistics{std::move(*low), std::move(*high), std::move(*meanSquare)};
 }
 
 static llvm::Expected<TensorStatistics> readTensor(const llvm::Twine &where, const llvm::json::Object *entry) {

@@ -14,7 +14,7 @@ namespace fettle {
 /// How the elements of a tensor are spread, over all samples.
 struct TensorStatistics {
   double min = 0, max = 0; ///< of all elements, finite, min <= max
-  /// Elements by value, in bins of equal width from min to max, both included.
+  /// Elements by value, in bins of equal width from min to max, both included; an element may count more than once.
   std::vector<int64_t> histogram;
 
   int64_t count() const;
@@ -25,7 +25,7 @@ struct TensorStatistics {
 
 /// The channels of a tensor that a contraction reads.
 struct ChannelStatistics {
-  std::vector<float> reach;      ///< greatest magnitude of each channel
+  std::vector<float> low, high;  ///< least and greatest element of each channel and 0: low <= 0 <= high
   std::vector<float> meanSquare; ///< of each channel
 };
 

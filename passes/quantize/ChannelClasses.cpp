@@ -2,7 +2,8 @@
 //
 // Flood fill from a contraction's input over all ops that are homogeneous, that is
 // op(x / s) = op(x) / s for s > 0, forwards and backwards. It ends at contractions and layer
-// norms, which take the factors up; where it meets anything else, there is no class.
+// norms, which take the factors up. Backwards it is cut at anything else, where a product is put;
+// where a reader is anything else, there is no class.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,9 +42,8 @@ static std::optional<SmallVector<unsigned>> scaledOperands(Operation *op) {
         case BinaryKind::max:
           return both;
         case BinaryKind::mul:
-          if (isConstant(binary.getLhs()))
-            return SmallVector<unsigned>{1};
-          [[fallthrough]];
+          // A gate, which multiplies all of a tensor or parts of it, is no part of the class.
+          return binary.getLhs().getType() == binary.getType() && !isConstant(binary.getLhs()) ? first : SmallVector<unsigned>{1};
         case BinaryKind::div:
         case BinaryKind::prelu:
           return isConstant(binary.getRhs()) ? first : none;
@@ -102,6 +102,12 @@ static bool canDivide(Operation *op, int64_t axis) {
   return hasChannels(weights->bias());
 }
 
+/// Whether each output reads one channel, so that its weights have one factor, which their scale takes up.
+static bool isDepthwise(Operation *op) {
+  auto conv = dyn_cast<ConvOp>(op);
+  return conv && conv.getGroups() > 1 && extentOf(conv.getWeight(), 1) == 1;
+}
+
 namespace {
 class Filler {
 public:
@@ -124,13 +130,15 @@ public:
 private:
   bool followDefinition(Value value, int64_t axis) {
     Operation *op = value.getDefiningOp();
-    if (!op)
+    // What a model's author has rounded is left to its grid, and what is clipped to its bounds: a channel behind a
+    // ReLU6 that hardly opens on the samples may open wide on the next image, and would be clipped far below 6.
+    if (isa_and_nonnull<DequantizeOp, ClampOp>(op) && !canDivide(op, axis) && !scaledOperands(op))
       return false;
-    if (canDivide(op, axis)) {
+    if (op && canDivide(op, axis))
       found.producers.insert(op);
-      return true;
-    }
-    return followOp(op);
+    else if (!op || !followOp(op))
+      found.cuts.insert(value);
+    return true;
   }
 
   bool followUses(Value value, int64_t axis) {
@@ -151,25 +159,32 @@ private:
     return true;
   }
 
-  /// Demands of the operands of a homogeneous op what its result is to be.
+  /// Demands of the operands of a homogeneous op what its result is to be. False, and nothing is demanded, if that cannot be.
   bool followOp(Operation *op) {
     auto scaled = isa<NnOpInterface>(op) ? scaledOperands(op) : std::nullopt;
     if (!scaled)
       return false;
     Value result = op->getResult(0);
     int64_t axis = found.values.lookup(result);
+    SmallVector<std::pair<Value, int64_t>> demands;
+    SmallVector<OpOperand *> constants;
     for (unsigned i : *scaled) {
       Value operand = op->getOperand(i);
       if (isConstant(operand)) {
-        if (llvm::none_of(found.constants, [&](auto &known) { return known.first == &op->getOpOperand(i); }))
-          found.constants.push_back({&op->getOpOperand(i), rankOf(result) - axis});
+        constants.push_back(&op->getOpOperand(i));
         continue;
       }
       auto operandAxis = tiedAxis(op, result, axis, operand);
       if (!operandAxis)
         return false;
-      list.push_back({operand, *operandAxis});
+      demands.push_back({operand, *operandAxis});
     }
+    if (demands.empty())
+      return false;
+    llvm::append_range(list, demands);
+    for (OpOperand *operand : constants)
+      if (llvm::none_of(found.constants, [&](auto &known) { return known.first == operand; }))
+        found.constants.push_back({operand, rankOf(result) - axis});
     return true;
   }
 
@@ -188,8 +203,12 @@ SmallVector<ChannelClass> findChannelClasses(const QuantizationPlan &plan) {
         llvm::any_of(classes, [&](const ChannelClass &known) { return known.values.count(input); }))
       continue;
     Filler filler;
-    if (filler.fill(input, axis))
-      classes.push_back(filler.take());
+    if (!filler.fill(input, axis))
+      continue;
+    ChannelClass found = filler.take();
+    // Factors that cost a product and coarser weights are seldom worth it.
+    if (found.cuts.empty() || llvm::all_of(found.consumers, isDepthwise))
+      classes.push_back(std::move(found));
   }
   return classes;
 }

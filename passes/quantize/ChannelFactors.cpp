@@ -8,7 +8,7 @@
 // weight 1 is now rounded ten times as coarsely. So the factors are a power of the
 // reach, reach^a, and the exponent with the least expected error of the output is
 // taken, errors of rounding being step^2 / 12, independent of each other:
-//   inputs:  sum_c  step_x^2 s_c^2 sum_o w_oc^2 / 12,    step_x = max_c (reach_c / s_c) / 255
+//   inputs:  sum_c  step_x^2 s_c^2 sum_o w_oc^2 / 12,    step_x = (max_c high_c / s_c - min_c low_c / s_c) / 255
 //   weights: sum_oc step_o^2 E[x_c^2] / s_c^2 / 12,      step_o = max_c (|w_oc| s_c) / 127
 // relative to the power of the reader's output. Output channels of depthwise
 // convolutions read one channel each, so there the second sum does not change: full
@@ -28,12 +28,18 @@ namespace fettle {
 /// error is small enough.
 static constexpr double leastReach = 1e-3;
 
-/// For each channel the greatest share of the tensor's reach, over all tensors.
-static Eigen::VectorXd relativeReach(llvm::ArrayRef<ScaledTensor> tensors) {
-  Eigen::VectorXd reach = Eigen::VectorXd::Constant(tensors.front().reach.size(), leastReach);
-  for (const ScaledTensor &tensor : tensors)
-    if (double widest = tensor.reach.maxCoeff(); widest > 0)
-      reach = reach.cwiseMax(tensor.reach / widest);
+/// For each channel the greatest share of the tensor's ends that it reaches, over all tensors: of the further end, or of each
+/// by itself, so that factors stretch neither side. Behind a GELU all channels reach equally far down, and only the
+/// latter leaves the range one-sided.
+static Eigen::VectorXd relativeReach(llvm::ArrayRef<ScaledTensor> tensors, bool bySide) {
+  Eigen::VectorXd reach = Eigen::VectorXd::Constant(tensors.front().low.size(), leastReach);
+  for (const ScaledTensor &tensor : tensors) {
+    double low = -tensor.low.minCoeff(), high = tensor.high.maxCoeff(), widest = std::max(low, high);
+    if (!(widest > 0))
+      continue;
+    double lowUnit = bySide && low > 0 ? low : widest, highUnit = bySide && high > 0 ? high : widest;
+    reach = reach.cwiseMax(-tensor.low / lowUnit).cwiseMax(tensor.high / highUnit);
+  }
   return reach;
 }
 
@@ -41,7 +47,7 @@ static double expectedError(llvm::ArrayRef<ScaledTensor> tensors, const Eigen::V
   double error = 0;
   Eigen::ArrayXd squares = factors.array().square();
   for (const ScaledTensor &tensor : tensors) {
-    double inputStep = tensor.reach.cwiseQuotient(factors).maxCoeff() / 255;
+    double inputStep = (tensor.high.cwiseQuotient(factors).maxCoeff() - tensor.low.cwiseQuotient(factors).minCoeff()) / 255;
     double scaledPower = (tensor.meanSquare.array() / squares).sum();
     for (const ScaledTensor::Reader &reader : tensor.readers) {
       double power = tensor.meanSquare.dot(reader.squaredWeights);
@@ -63,15 +69,18 @@ static double expectedError(llvm::ArrayRef<ScaledTensor> tensors, const Eigen::V
   return error;
 }
 
-Eigen::VectorXd chooseFactors(llvm::ArrayRef<ScaledTensor> tensors) {
-  Eigen::VectorXd reach = relativeReach(tensors), best = Eigen::VectorXd::Ones(reach.size());
-  double least = expectedError(tensors, best);
-  for (double exponent : {0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0}) {
-    Eigen::VectorXd factors = reach.array().pow(exponent);
-    double error = expectedError(tensors, factors);
-    if (error < least) {
-      least = error;
-      best = factors;
+Eigen::VectorXd chooseFactors(llvm::ArrayRef<ScaledTensor> tensors, double share) {
+  Eigen::VectorXd best = Eigen::VectorXd::Ones(tensors.front().low.size());
+  double least = share * expectedError(tensors, best);
+  for (bool bySide : {false, true}) {
+    Eigen::VectorXd reach = relativeReach(tensors, bySide);
+    for (double exponent : {0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0}) {
+      Eigen::VectorXd factors = reach.array().pow(exponent);
+      double error = expectedError(tensors, factors);
+      if (error < least) {
+        least = error;
+        best = factors;
+      }
     }
   }
   return best;

@@ -18,6 +18,9 @@ namespace fettle {
 #define GEN_PASS_DEF_EQUALIZECHANNELSPASS
 #include "passes/quantize/Passes.h.inc"
 
+/// What takes a product of its own shall at least halve the error.
+static constexpr double worthAProduct = 0.5;
+
 /// `constant`, which broadcasts against tensors whose channels are `axisFromBack`, with channel c divided by factors[c].
 static HostTensor divideChannels(const HostTensor &constant, int64_t axisFromBack, const Eigen::VectorXd &factors) {
   SmallVector<int64_t> shape(constant.shape());
@@ -54,14 +57,14 @@ struct EqualizeChannels : impl::EqualizeChannelsPassBase<EqualizeChannels> {
         if (!llvm::is_contained(plan.values(), value))
           continue;
         auto measured = profile->channels.find(names.nameOf(value).str());
-        if (measured == profile->channels.end() || int64_t(measured->second.reach.size()) != channels.channels) {
+        if (measured == profile->channels.end() || int64_t(measured->second.low.size()) != channels.channels) {
           emitError(value.getLoc()) << "the profile has no channels of '" << names.nameOf(value)
                                     << "': it was made from another model or with another recipe";
           return signalPassFailure();
         }
         tensors.push_back(describe(value, measured->second, channels));
       }
-      Eigen::VectorXd factors = chooseFactors(tensors);
+      Eigen::VectorXd factors = chooseFactors(tensors, channels.cuts.empty() ? 1 : worthAProduct);
       if (!factors.isOnes())
         divide(channels, factors);
     }
@@ -69,8 +72,12 @@ struct EqualizeChannels : impl::EqualizeChannelsPassBase<EqualizeChannels> {
 
   static ScaledTensor describe(Value value, const ChannelStatistics &measured, const ChannelClass &channels) {
     ScaledTensor tensor;
-    tensor.reach = Eigen::Map<const Eigen::VectorXf>(measured.reach.data(), measured.reach.size()).cast<double>();
-    tensor.meanSquare = Eigen::Map<const Eigen::VectorXf>(measured.meanSquare.data(), measured.meanSquare.size()).cast<double>();
+    auto toVector = [](const std::vector<float> &values) -> Eigen::VectorXd {
+      return Eigen::Map<const Eigen::VectorXf>(values.data(), values.size()).cast<double>();
+    };
+    tensor.low = toVector(measured.low);
+    tensor.high = toVector(measured.high);
+    tensor.meanSquare = toVector(measured.meanSquare);
     for (Operation *op : channels.consumers) {
       if (op->getOperand(0) != value)
         continue;
@@ -104,8 +111,25 @@ struct EqualizeChannels : impl::EqualizeChannelsPassBase<EqualizeChannels> {
         return (multiplies ? factors[input] : 1) / (divides ? factors[output] : 1);
       }));
     }
+    for (Value value : channels.cuts)
+      cut(value, channels.values.lookup(value), factors);
     for (auto [operand, fromBack] : channels.constants)
       replace(*operand, divideChannels(*constantTensor(operand->get()), fromBack, factors));
+  }
+
+  /// Puts a product behind `value`, for all that read it.
+  static void cut(Value value, int64_t axis, const Eigen::VectorXd &factors) {
+    OpBuilder builder(value.getContext());
+    builder.setInsertionPointAfterValue(value);
+    auto type = cast<RankedTensorType>(value.getType());
+    SmallVector<int64_t> shape(type.getRank() - axis, 1);
+    shape.front() = factors.size();
+    HostTensor inverse(RankedTensorType::get(shape, type.getElementType()));
+    for (int64_t i = 0; i < factors.size(); ++i)
+      inverse.setDouble(i, 1 / factors[i]);
+    Value factor = makeConstant(builder, value.getLoc(), inverse, "equalization");
+    Value scaled = makeBinary(builder, value.getLoc(), BinaryKind::mul, value, factor);
+    value.replaceAllUsesExcept(scaled, scaled.getDefiningOp());
   }
 
   static void replace(OpOperand &operand, const HostTensor &tensor) {

@@ -8,7 +8,7 @@ def EqualizeChannelsPass : Pass<"equalize-channels", "::mlir::func::FuncOp"> {
   let summary = "scales channels so that a grid for the whole tensor serves all of them";
   let description = [{
     Channels of what contractions read are divided by factors that the contractions, layer norms and constants before take
-    up, and multiplied by the contractions behind. The function computes the same, up to rounding of floats.
+    up, or a product of their own before depthwise convolutions, and multiplied by the contractions behind. The function computes the same, up to rounding of floats.
 
     ```mlir
     // before: channel 1 reaches ten times as far as channel 0

@@ -60,7 +60,7 @@ bool isFromInteger(Value value) {
   return conversion && conversion.getInput().getType().getElementType().isInteger();
 }
 
-/// (x a) b = x (a b) behind an integer product.
+/// (x a) b = x (a b) behind an integer product, or before rounding.
 struct MergeFactors : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
@@ -68,8 +68,9 @@ struct MergeFactors : OpRewritePattern<BinaryOp> {
     if (!outer || !inner || !op.getLhs().hasOneUse())
       return rewriter.notifyMatchFailure(op, "not a product of a product with constants");
     Value x = op.getLhs().getDefiningOp<BinaryOp>().getLhs();
-    if (!isFromInteger(x))
-      return rewriter.notifyMatchFailure(op, "not behind an integer product");
+    bool isRounded = llvm::all_of(op->getUsers(), [](Operation *user) { return isa<QuantizeOp>(user); });
+    if (!isFromInteger(x) && !isRounded)
+      return rewriter.notifyMatchFailure(op, "neither behind an integer product nor before rounding");
     std::optional<HostTensor> a = constantTensor(inner), b = constantTensor(outer);
     bool swapped = b->numElements() > a->numElements();
     const HostTensor &wide = swapped ? *b : *a, &narrow = swapped ? *a : *b;

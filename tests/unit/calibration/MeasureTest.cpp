@@ -53,7 +53,8 @@ TEST(Observers, TellChannelsApart) {
   channels.see({1, 2, -3, 0, 0, 0, 1, 1, 1, -4, 0, 0});
   channels.see({0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0});
   ChannelStatistics statistics = channels.take();
-  EXPECT_EQ(statistics.reach, (std::vector<float>{3, 5}));
+  EXPECT_EQ(statistics.low, (std::vector<float>{-3, -4}));
+  EXPECT_EQ(statistics.high, (std::vector<float>{2, 5}));
   EXPECT_FLOAT_EQ(statistics.meanSquare[0], (1 + 4 + 9 + 3) / 12.0f);
   EXPECT_FLOAT_EQ(statistics.meanSquare[1], (16 + 25) / 12.0f);
 }
@@ -138,6 +139,7 @@ TEST_F(Measured, ProfilesSpanAllSamples) {
   CompiledExecutor executor(data, scratch.str().str(), 1);
   MeasureOptions options;
   options.bins = 4;
+  options.grids.method = GridMethod::MinMax;
   int64_t steps = 0;
   options.progress = [&](int64_t done, int64_t total) {
     EXPECT_EQ(done, ++steps);
@@ -177,7 +179,13 @@ TEST_F(Measured, ChannelsOfWhatCanBeScaled) {
   Profile profile;
   ASSERT_EQ(llvm::toString(measureChannels(executor, function(), {}, profile)), "");
   ASSERT_EQ(profile.channels.size(), 1u);
-  EXPECT_EQ(profile.channels["positive"].reach, (std::vector<float>{5, 0, 21, 0}));
+  EXPECT_EQ(profile.channels["positive"].low, (std::vector<float>{0, 0, 0, 0}));
+  EXPECT_EQ(profile.channels["positive"].high, (std::vector<float>{5, 0, 21, 0}));
+  // Elements of the channels 0 to 3 count by the squared weights 1, 4, 9 and 16, 64 on average.
+  MeasureOptions options;
+  options.bins = 3;
+  ASSERT_EQ(llvm::toString(measure(executor, function(), options, profile)), "");
+  EXPECT_EQ(profile.tensors["positive"].histogram, (std::vector<int64_t>{2 * (9 + 34 + 137), 77, 77}));
   EXPECT_EQ(profile.channels["positive"].meanSquare, (std::vector<float>{13, 0, 261, 0}));
 }
 

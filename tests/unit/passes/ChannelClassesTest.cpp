@@ -32,6 +32,8 @@ protected:
         producers.push_back(names.nameOf(op->getResult(0)).str());
       for (Operation *op : channels.consumers)
         consumers.push_back(names.nameOf(op->getResult(0)).str());
+      for (Value value : channels.cuts)
+        producers.push_back(("cut " + names.nameOf(value)).str());
       for (auto *list : {&values, &producers, &consumers})
         llvm::sort(*list);
       texts.push_back(llvm::join(values, " ") + " < " + llvm::join(producers, " ") + " > " + llvm::join(consumers, " ") +
@@ -39,7 +41,7 @@ protected:
     }
     return llvm::join(texts, "\n");
   }
-  /// Channel c of each value reaches as far as 1 + 3 c.
+  /// Channel c of each value reaches as far as 1 + 30 c.
   void expectEqualizedIsTheSame() {
     ValueNames names(function);
     QuantizationPlan plan(function);
@@ -48,7 +50,8 @@ protected:
       for (auto [value, axis] : channels.values) {
         ChannelStatistics &statistics = profile.channels[names.nameOf(value).str()];
         for (int64_t c = 0; c < channels.channels; ++c) {
-          statistics.reach.push_back(1 + 3 * c);
+          statistics.low.push_back(0);
+          statistics.high.push_back(1 + 30 * c);
           statistics.meanSquare.push_back(1 + c * c);
         }
       }
@@ -122,6 +125,33 @@ TEST_F(Classes, OfLayerNorms) {
   })");
   EXPECT_EQ(describe(), "norm.1 < norm > m + 0");
   expectEqualizedIsTheSame();
+}
+
+TEST_F(Classes, AreCutBeforeDepthwiseConvolutions) {
+  parse(R"(func.func @f(%x: tensor<1x2x4xf32> {nn.name = "x"}) -> tensor<1x2x4xf32> {
+    %w = nn.constant dense<[[[8.0, 16.0]], [[-3.0, 0.5]]]> : tensor<2x1x2xf32>
+    %d = nn.constant dense<[[[1.0], [2.0]], [[-3.0], [0.5]]]> : tensor<2x2x1xf32>
+    %0 = nn.unary silu %x : (tensor<1x2x4xf32>) -> tensor<1x2x4xf32> loc("silu")
+    %1 = nn.conv %0, %w {strides = array<i64: 1>, pads = array<i64: 0, 1>, dilations = array<i64: 1>, groups = 2}
+        : (tensor<1x2x4xf32>, tensor<2x1x2xf32>) -> tensor<1x2x4xf32> loc("depthwise")
+    %2 = nn.unary silu %1 : (tensor<1x2x4xf32>) -> tensor<1x2x4xf32> loc("silu2")
+    %3 = nn.conv %2, %d {strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>}
+        : (tensor<1x2x4xf32>, tensor<2x2x1xf32>) -> tensor<1x2x4xf32> loc("dense")
+    return %3 : tensor<1x2x4xf32>
+  })");
+  EXPECT_EQ(describe(), "silu.1 < cut silu > depthwise + 0") << "weights that channels share would get coarser";
+  expectEqualizedIsTheSame();
+}
+
+TEST_F(Classes, AreNotCutBehindAClip) {
+  parse(R"(func.func @f(%x: tensor<1x2x4xf32> {nn.name = "x"}) -> tensor<1x2x4xf32> {
+    %w = nn.constant dense<[[[1.0]], [[-3.0]]]> : tensor<2x1x1xf32>
+    %0 = nn.clamp %x {low = 0.0, high = 6.0} : (tensor<1x2x4xf32>) -> tensor<1x2x4xf32> loc("clip")
+    %1 = nn.conv %0, %w {strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, groups = 2}
+        : (tensor<1x2x4xf32>, tensor<2x1x1xf32>) -> tensor<1x2x4xf32> loc("depthwise")
+    return %1 : tensor<1x2x4xf32>
+  })");
+  EXPECT_EQ(describe(), "");
 }
 
 TEST_F(Classes, EndWhereScalingWouldShow) {

@@ -17,7 +17,8 @@ static VectorXd vector(std::initializer_list<double> values) {
 /// A tensor whose channels are spread alike, read by one contraction with these greatest weights.
 static ScaledTensor tensor(const VectorXd &reach, const MatrixXd &weights) {
   ScaledTensor result;
-  result.reach = reach;
+  result.low = VectorXd::Zero(reach.size());
+  result.high = reach;
   result.meanSquare = reach.array().square() / 9;
   result.readers.push_back({weights.colwise().squaredNorm(), weights.cwiseAbs()});
   return result;
@@ -48,6 +49,16 @@ TEST(ChannelFactors, TakeDeadChannelsAndTensors) {
   VectorXd factors = chooseFactors(tensor(vector({4, 0}), MatrixXd::Identity(2, 2)));
   EXPECT_TRUE((factors.array() > 0).all());
   EXPECT_TRUE(chooseFactors(tensor(VectorXd::Zero(2), MatrixXd::Ones(2, 2))).isOnes());
+}
+
+TEST(ChannelFactors, LeaveAOneSidedRangeOneSided) {
+  // Behind a GELU: all channels reach down to -0.17, and few of them far up. What would stretch the small ones to the
+  // top would stretch them as far down.
+  ScaledTensor behind = tensor(vector({5, 4, 0.5, 0.1}), MatrixXd::Identity(4, 4));
+  behind.low = VectorXd::Constant(4, -0.17);
+  EXPECT_TRUE(chooseFactors(behind, 0.5).isOnes()) << "nothing halves the error";
+  VectorXd factors = chooseFactors(behind);
+  EXPECT_GT(behind.low.cwiseQuotient(factors).minCoeff(), -5);
 }
 
 TEST(ChannelFactors, ServeTheWidestOfSeveralTensors) {

@@ -14,7 +14,7 @@ static Profile example() {
   Profile profile;
   profile.samples = 3;
   profile.tensors["conv \"1\""] = {-0.1f, 1e-30, {1, 0, 5}};
-  profile.channels["conv"] = {{1, 2.5f, 3}, {0.5f, 0, 9}};
+  profile.channels["conv"] = {{-1, 0, -3}, {1, 2.5f, 3}, {0.5f, 0, 9}};
   profile.tensors["input"] = {2, 2, {7}};
   profile.rows["input by 1"] = {0.1f, 3, 2, 2, {1, -2, 3.5f, 1e-30f}, {1, 2, 3, 4}, {1, 0.5f, 1, 2, 0, 2}};
   return profile;
@@ -30,7 +30,8 @@ TEST(Profile, IsReadAsItWasWritten) {
   EXPECT_EQ(conv.min, double(-0.1f));
   EXPECT_EQ(conv.max, 1e-30);
   EXPECT_EQ(conv.histogram, (std::vector<int64_t>{1, 0, 5}));
-  EXPECT_EQ(read->channels["conv"].reach, (std::vector<float>{1, 2.5f, 3}));
+  EXPECT_EQ(read->channels["conv"].low, (std::vector<float>{-1, 0, -3}));
+  EXPECT_EQ(read->channels["conv"].high, (std::vector<float>{1, 2.5f, 3}));
   EXPECT_EQ(read->channels["conv"].meanSquare, (std::vector<float>{0.5f, 0, 9}));
   const RowStatistics &rows = read->rows["input by 1"];
   EXPECT_EQ(rows.scale, 0.1f);
@@ -77,14 +78,17 @@ TEST(Profile, RefusesWhatIsNone) {
   EXPECT_NE(numbers("AACAPwAAgD8=").find("'mean' does not hold 1 finite numbers"), std::string::npos);
   EXPECT_NE(numbers("AACAf"), "");
   EXPECT_NE(numbers("AACAfw=="), "") << "infinity";
-  auto channels = [&](StringRef reach, StringRef square) {
-    return problem((R"({"schema_version":1,"samples":1,"tensors":{},"rows":{},"channels":{"a":{"reach":")" + reach +
-                    R"(","mean_square":")" + square + "\"}}}").str());
+  auto channels = [&](StringRef low, StringRef high, StringRef square) {
+    return problem((R"({"schema_version":1,"samples":1,"tensors":{},"rows":{},"channels":{"a":{"low":")" + low + R"(","high":")" +
+                    high + R"(","mean_square":")" + square + "\"}}}").str());
   };
-  EXPECT_EQ(channels("AACAPwAAgD8=", "AACAPwAAgD8="), "");
-  EXPECT_NE(channels("AACAPwAAgD8=", "AACAPw=="), "");
-  EXPECT_NE(channels("AACAPwA=", "AACAPwA="), "");
-  EXPECT_NE(channels("AACAvw==", "AACAPw==").find("negative"), std::string::npos);
+  // 1 and -1 as floats are AACAPw== and AACAvw==.
+  EXPECT_EQ(channels("AACAvwAAgL8=", "AACAPwAAgD8=", "AACAPwAAgD8="), "");
+  EXPECT_NE(channels("AACAvwAAgL8=", "AACAPwAAgD8=", "AACAPw=="), "");
+  EXPECT_NE(channels("AACAvwAAgL8=", "AACAPw==", "AACAPwAAgD8="), "");
+  EXPECT_NE(channels("AACAvwA=", "AACAPwA=", "AACAPwA="), "");
+  EXPECT_NE(channels("AACAvw==", "AACAvw==", "AACAPw==").find("sign"), std::string::npos);
+  EXPECT_NE(channels("AACAPw==", "AACAPw==", "AACAPw==").find("sign"), std::string::npos);
 }
 
 TEST(ValueNames, FollowLocations) {
