@@ -10,7 +10,7 @@ import datasets
 import tensors
 import tiny_model as onnx
 
-DONE, GATE = 0, 3
+DONE, REJECTED, GATE, FILE = 0, 1, 3, 4
 WIDTH, CLASSES = 16, 8
 
 problems = []
@@ -51,7 +51,10 @@ def compile_model(folder, name, *arguments):
     out = os.path.join(folder, name)
     done = command.fettle("compile", os.path.join(folder, "model.onnx"), "--recipe", "int8", "--calibration",
                           os.path.join(folder, "few.npz"), "--evaluation", os.path.join(folder, "many.npz"), *arguments, "-o", out)
-    with open(os.path.join(out, "report.json"), encoding="utf-8") as file:
+    report = os.path.join(out, "report.json")
+    if not os.path.exists(report):
+        return done, None
+    with open(report, encoding="utf-8") as file:
         return done, json.load(file)
 
 
@@ -83,6 +86,24 @@ def check_outlier(folder):
     # What is reverted depends on nothing but the samples.
     again, other = compile_model(folder, "again", "--max-drop", "5%", "--set", "budget.integers=30", "-j", "1")
     check(again.returncode == DONE and other["layers"] == layers, "the search ends differently the second time")
+
+
+def check_bad_evaluation(folder):
+    """Samples that nothing can be measured on are refused, and the message says why."""
+    noise = random.Random(3)
+    write_model(os.path.join(folder, "model.onnx"), [noise.gauss(0, 1) for _ in range(WIDTH * 4 * WIDTH)],
+                [noise.gauss(0, 1) for _ in range(4 * WIDTH * CLASSES)])
+    few, many = os.path.join(folder, "few.npz"), os.path.join(folder, "many.npz")
+    write_samples(few, 20, lambda: [noise.gauss(0, 1) for _ in range(WIDTH)])
+    write_samples(many, 3, lambda: [float("nan")] + [0.0] * (WIDTH - 1))
+    done, _ = compile_model(folder, "nan", "--max-drop", "5%")
+    check(done.returncode == REJECTED and "NaN or infinity in sample 0" in done.stderr and done.stderr.count("error:") == 1,
+          f"NaN: exit status {done.returncode}\n{done.stderr}")
+    with open(few, "rb") as whole, open(many, "wb") as half:
+        half.write(whole.read()[:400])
+    done, _ = compile_model(folder, "truncated", "--max-drop", "5%")
+    check(done.returncode == FILE and "many.npz" in done.stderr and done.stderr.count("error:") == 1,
+          f"truncated: exit status {done.returncode}\n{done.stderr}")
 
 
 def check_dead_channels(folder):
@@ -126,7 +147,7 @@ def check_real_networks(folder):
 
 
 def main():
-    for part in (check_outlier, check_dead_channels, check_real_networks):
+    for part in (check_outlier, check_dead_channels, check_bad_evaluation, check_real_networks):
         with command.scratch() as folder:
             part(folder)
     command.finish(problems)

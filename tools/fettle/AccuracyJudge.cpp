@@ -17,6 +17,8 @@ llvm::Expected<std::unique_ptr<AccuracyJudge>> AccuracyJudge::open(Environment &
   auto data = readData(context, **student, path);
   if (!data)
     return data.takeError();
+  if (llvm::Error error = data->samples.checkFinite())
+    return makeFailure(ExitCode::Rejected, path + ": " + llvm::toString(std::move(error)), "accuracy is measured on finite numbers");
   judge->samples = std::move(data->samples);
   auto subject = Subject::open(environment, context, request.model,
                                (*student)->teacherBindings(request.bindings, data->specialization));
