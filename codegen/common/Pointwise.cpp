@@ -15,7 +15,7 @@ static bool isSingleElement(Value value) { return !value || cast<RankedTensorTyp
 static Type elementOf(Value value) { return getElementTypeOrSelf(value.getType()); }
 
 bool isPointwise(Operation *op) {
-  if (isa<nn::UnaryOp, nn::BinaryOp, nn::CompareOp, nn::SelectOp, nn::ClampOp, nn::CastOp>(op))
+  if (isa<nn::UnaryOp, nn::BinaryOp, nn::CompareOp, nn::SelectOp, nn::ClampOp, nn::CastOp, nn::RescaleOp>(op))
     return true;
   if (auto quantize = dyn_cast<nn::QuantizeOp>(op))
     return isSingleElement(quantize.getScale()) && isSingleElement(quantize.getZeroPoint());
@@ -53,6 +53,7 @@ Value emitPointwise(ImplicitLocOpBuilder &b, Operation *op, ValueRange operands)
         return emitDequantize(lanes(0), lanes(1), zeroPoint, elementOf(dequantize.getInput()),
                               elementOf(dequantize.getOutput()));
       })
+      .Case([&](nn::RescaleOp rescale) -> Value { return emitRescale(rescale, lanes(0), lanes(1), lanes(2)); })
       .Default([](Operation *) { return Value(); });
 }
 

@@ -8,8 +8,8 @@
 namespace fettle::codegen {
 
 /// True for nn ops that map equal positions of broadcast operands to a position
-/// of the result: unary, binary, compare, select, clamp, cast, and per-tensor
-/// quantize and dequantize.
+/// of the result: unary, binary, compare, select, clamp, cast, rescale, and
+/// per-tensor quantize and dequantize.
 bool isPointwise(mlir::Operation *op);
 
 /// Emits one pointwise op on `operands`: scalars, or vectors of one length, of

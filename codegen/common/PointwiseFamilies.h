@@ -30,6 +30,9 @@ Lanes emitQuantize(Lanes x, Lanes scale, mlir::Value zeroPoint, mlir::Type to);
 /// nn.dequantize likewise, giving the compute type of `to`.
 Lanes emitDequantize(Lanes x, Lanes scale, mlir::Value zeroPoint, mlir::Type from, mlir::Type to);
 
+/// nn.rescale with all operands.
+Lanes emitRescale(nn::RescaleOp op, Lanes x, Lanes multiplier, Lanes shift);
+
 /// x (f32) rounded to the nearest bf16, ties to even, kept as f32.
 Lanes roundToBf16(Lanes x);
 

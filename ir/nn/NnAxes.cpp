@@ -38,6 +38,7 @@ Ties CompareOp::getAxisTies() { return tieAllOperands(*this); }
 Ties SelectOp::getAxisTies() { return tieAllOperands(*this); }
 Ties ClampOp::getAxisTies() { return tieAllOperands(*this); }
 Ties CastOp::getAxisTies() { return tieAllOperands(*this); }
+Ties RescaleOp::getAxisTies() { return tieAllOperands(*this); }
 Ties SoftmaxOp::getAxisTies() { return tieAllOperands(*this); }
 Ties LayerNormOp::getAxisTies() { return tieAllOperands(*this); }
 Ties CumSumOp::getAxisTies() { return tieAllOperands(*this); }

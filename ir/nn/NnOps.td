@@ -404,6 +404,25 @@ def Nn_DequantizeOp : Nn_Op<"dequantize", [], ["getAxisTies"]> {
   let hasVerifier = 1;
 }
 
+def Nn_RescaleOp : Nn_Op<"rescale", [], ["getAxisTies"]> {
+  let summary = "saturate((((x - input_zero_point) multiplier + round) >> shift) + output_zero_point), rule tosa";
+  let description = [{
+    TOSA 1.0's RESCALE with 32-bit multipliers (its apply_scale_32), in 64-bit integers: an integer times a real scale, which is
+    multiplier 2^-shift. round is 2^(shift - 1), so that halves go up; with `double_round`, where shift > 31, it is
+    2^30 more for x >= input_zero_point, 2^30 less for smaller x. The shift is arithmetic. x and the result are i8, ui8 or i32, a
+    zero point of i32 is 0.
+
+    multiplier (i32) and shift (i8) have one shape, which broadcasts to x's. A shift outside 2..62 counts as the
+    nearer of these. TOSA wants multiplier >= 0 and -2^(shift - 1) <= x - input_zero_point < 2^(shift - 1), and says nothing of other
+    values; here they saturate like all others.
+  }];
+  let arguments = (ins Nn_Tensor:$input, Nn_Tensor:$multiplier, Nn_Tensor:$shift, DefaultValuedAttr<I64Attr, "0">:$input_zero_point,
+                       DefaultValuedAttr<I64Attr, "0">:$output_zero_point, UnitAttr:$double_round);
+  let results = (outs Nn_Tensor:$output);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
+  let hasVerifier = 1;
+}
+
 //===--- Kernels ----------------------------------------------------------===//
 
 def Nn_KernelOp : Op<Nn_Dialect, "kernel", [IsolatedFromAbove, SingleBlock, Pure]> {

@@ -185,4 +185,24 @@ LogicalResult DequantizeOp::verify() {
                       getZeroPoint(), int64_t(getAxis()));
 }
 
+static bool isRescalable(Type element) {
+  return isInteger(element) && (element.isSignlessInteger(32) || element.getIntOrFloatBitWidth() == 8);
+}
+
+LogicalResult RescaleOp::verify() {
+  Type from = elementOf(getInput()), to = elementOf(getOutput());
+  for (Type element : {from, to})
+    if (!isRescalable(element))
+      return emitOpError("elements are ") << element << "; i8, ui8 or i32 is needed";
+  if (!elementOf(getMultiplier()).isSignlessInteger(32) || !elementOf(getShift()).isSignlessInteger(8) ||
+      shapeOf(getMultiplier()) != shapeOf(getShift()))
+    return emitOpError("multiplier and shift are ")
+           << getMultiplier().getType() << " and " << getShift().getType() << "; i32 and i8 of one shape are needed";
+  if (failed(verifyEqualShapes(*this, getInput(), getOutput())) ||
+      failed(checkBroadcastsTo(getLoc(), "multiplier", shapeOf(getMultiplier()), shapeOf(getInput()))))
+    return failure();
+  return success(succeeded(checkZeroPoint(getLoc(), getInputZeroPoint(), from)) &&
+                 succeeded(checkZeroPoint(getLoc(), getOutputZeroPoint(), to)));
+}
+
 } // namespace fettle::nn

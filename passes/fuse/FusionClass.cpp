@@ -18,7 +18,7 @@ template <typename OpTy> static FusionClass classOfQuantization(OpTy op) {
 FusionClass fusionClass(Operation *op) {
   return llvm::TypeSwitch<Operation *, FusionClass>(op)
       .Case<ConstantOp>([](auto) { return FusionClass::Constant; })
-      .Case<UnaryOp, BinaryOp, CompareOp, SelectOp, ClampOp, CastOp>([](auto) { return FusionClass::Pointwise; })
+      .Case<UnaryOp, BinaryOp, CompareOp, SelectOp, ClampOp, CastOp, RescaleOp>([](auto) { return FusionClass::Pointwise; })
       .Case<QuantizeOp, DequantizeOp>([](auto op) { return classOfQuantization(op); })
       .Case<TransposeOp, BroadcastOp, ConcatOp, SliceOp, PadOp, TileOp, GatherOp, GatherElementsOp, GatherNdOp,
             ReverseSequenceOp>([](auto) { return FusionClass::Movement; })

@@ -146,7 +146,7 @@ struct SinkThroughSoftmax : OpRewritePattern<SoftmaxOp> {
 void populateSinkThroughComputation(RewritePatternSet &patterns) {
   patterns.add<SinkThroughOperands<UnaryOp>, SinkThroughOperands<BinaryOp>, SinkThroughOperands<CompareOp>,
                SinkThroughOperands<SelectOp>, SinkThroughOperands<ClampOp>, SinkThroughOperands<CastOp>,
-               SinkThroughOperands<ConcatOp>, SinkThroughQuantization<QuantizeOp>, SinkThroughQuantization<DequantizeOp>,
+               SinkThroughOperands<RescaleOp>, SinkThroughOperands<ConcatOp>, SinkThroughQuantization<QuantizeOp>, SinkThroughQuantization<DequantizeOp>,
                SinkThroughReduce, SinkThroughArg, SinkThroughSoftmax>(patterns.getContext());
 }
 

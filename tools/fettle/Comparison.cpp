@@ -10,7 +10,7 @@ NumericPromise findNumericPromise(llvm::ArrayRef<mlir::ModuleOp> modules) {
   auto consider = [&](mlir::Operation *op) {
     if (auto facts = llvm::dyn_cast<nn::NnOpInterface>(op))
       promise.numericClass = std::max(promise.numericClass, facts.getNumericClass());
-    promise.quantized |= llvm::isa<nn::QuantizeOp>(op);
+    promise.quantized |= llvm::isa<nn::QuantizeOp, nn::RescaleOp>(op);
     for (mlir::Type type : op->getResultTypes())
       if (auto tensor = llvm::dyn_cast<mlir::RankedTensorType>(type))
         if (auto element = llvm::dyn_cast<mlir::FloatType>(tensor.getElementType()))

@@ -67,9 +67,10 @@ Results evaluateOp(nn::ScatterElementsOp op, Operands operands);
 Results evaluateOp(nn::ScatterNdOp op, Operands operands);
 Results evaluateOp(nn::ReverseSequenceOp op, Operands operands);
 Results evaluateOp(nn::ResizeOp op, Operands operands);
-// Quantization.cpp
+// Quantization.cpp, Rescale.cpp
 Results evaluateOp(nn::QuantizeOp op, Operands operands);
 Results evaluateOp(nn::DequantizeOp op, Operands operands);
+Results evaluateOp(nn::RescaleOp op, Operands operands);
 
 } // namespace fettle::reference
 
