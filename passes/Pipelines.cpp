@@ -37,6 +37,8 @@ void buildIntegerIslands(OpPassManager &passManager) {
 
 void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &options) {
   OpPassManager &function = passManager.nest<func::FuncOp>();
+  FormIntegerIslandsPassOptions islands;
+  islands.rule = options.integerRule;
   FoldConstantsPassOptions folding;
   folding.keepsPairs = options.keepsPairs;
   switch (phase) {
@@ -46,7 +48,7 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
   case Phase::Normalize:
     // While the model's own quantized weights are still dequantized ones.
     if (!options.keepsPairs)
-      function.addPass(createFormIntegerIslandsPass());
+      function.addPass(createFormIntegerIslandsPass(islands));
     function.addPass(createFoldConstantsPass(folding));
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());
@@ -78,7 +80,7 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
       function.addPass(createQuantizeActivationsPass(*profile, recipe.activations, recipe.floatLayers));
       function.addPass(createQuantizeWeightsPass(*profile, recipe.weights, recipe.floatLayers));
       if (!options.keepsPairs)
-        function.addPass(createFormIntegerIslandsPass());
+        function.addPass(createFormIntegerIslandsPass(islands));
       function.addPass(createFoldConstantsPass(folding));
       function.addPass(createSimplifyPass());
       function.addPass(createCSEPass());

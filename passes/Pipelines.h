@@ -3,6 +3,7 @@
 #define FETTLE_PASSES_PIPELINES_H
 
 #include "passes/quantize/Grid.h"
+#include "passes/quantize/IntegerRule.h"
 #include "passes/quantize/WeightOptions.h"
 #include "mlir/Pass/PassManager.h"
 
@@ -43,6 +44,8 @@ struct PhaseOptions {
   /// Pairs of quantize and dequantize stay as they are, weights dequantized: the target takes them so. Integer
   /// arithmetic is made of them by buildIntegerIslands, if at all.
   bool keepsPairs = false;
+  /// How sums become 8 bits again, in the recipe's integers and the model's own.
+  IntegerRule integerRule = IntegerRule::IeeeF32;
   std::optional<bool> unsignedActivations; ///< the sign that quantized activations take; none: as they are
 };
 

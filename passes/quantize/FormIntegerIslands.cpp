@@ -24,6 +24,7 @@ namespace fettle {
 
 namespace {
 struct FormIntegerIslands : impl::FormIntegerIslandsPassBase<FormIntegerIslands> {
+  using FormIntegerIslandsPassBase::FormIntegerIslandsPassBase;
   void runOnOperation() override {
     RewritePatternSet pairs(&getContext()), products(&getContext());
     // Signs first: later every dequantize may have moved away from its quantize.
@@ -34,8 +35,18 @@ struct FormIntegerIslands : impl::FormIntegerIslandsPassBase<FormIntegerIslands>
       return signalPassFailure();
     populateIntegerProducts(products);
     populateMoveQuantization(products);
-    populateRequantization(products);
+    if (rule == IntegerRule::IeeeF32)
+      populateRequantization(products);
     if (failed(applyPatternsGreedily(getOperation(), std::move(products))))
+      return signalPassFailure();
+    if (rule == IntegerRule::IeeeF32)
+      return;
+    // Once all that moves has moved, so that quantize stands behind what it quantizes. What has no form in multipliers and
+    // shifts follows the other rule.
+    RewritePatternSet rescales(&getContext()), rest(&getContext());
+    populateFixedPointRequantization(rescales);
+    populateRequantization(rest);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(rescales))) || failed(applyPatternsGreedily(getOperation(), std::move(rest))))
       signalPassFailure();
   }
 };

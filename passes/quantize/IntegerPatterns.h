@@ -17,8 +17,10 @@ void populateIntegerProducts(mlir::RewritePatternSet &patterns);
 void populateNarrowProducts(mlir::RewritePatternSet &patterns);
 /// Dequantization sinks, and quantization rises, through ops that move or pick elements.
 void populateMoveQuantization(mlir::RewritePatternSet &patterns);
-/// quantize(x, scale) behind computation becomes quantize(x * (1 / scale), 1), and factors meet.
+/// Rule ieee_f32: quantize(x, scale) behind computation becomes quantize(x * (1 / scale), 1), and factors meet.
 void populateRequantization(mlir::RewritePatternSet &patterns);
+/// Rule tosa: quantize behind sums, means and bounds of scaled integers becomes nn.rescale.
+void populateFixedPointRequantization(mlir::RewritePatternSet &patterns);
 
 } // namespace fettle
 

@@ -4,6 +4,7 @@
 
 #include "ir/nn/Nn.h"
 #include "passes/quantize/Grid.h"
+#include "passes/quantize/IntegerRule.h"
 #include "passes/quantize/WeightOptions.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"

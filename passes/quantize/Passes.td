@@ -80,6 +80,10 @@ def FormIntegerIslandsPass : Pass<"form-integer-islands", "::mlir::func::FuncOp"
     integer arithmetic the division of `nn.quantize` becomes part of the factor. Activations become unsigned.
     Where no product follows, a dequantize stays, and the float op behind it reads 8 bits.
 
+    With `rule=tosa` sums become 8 bits by `nn.rescale`, multiplier and shift from factor and scale, instead of `nn.cast`, `nn.binary mul` and
+    `nn.quantize`; residual additions, bounds and means between them are in i32. Where that has no form (other
+    activations), the requantization is that of `ieee_f32`.
+
     ```mlir
     // before
     %0 = nn.dequantize %x, %sx, %zx : (tensor<4x8xi8>, tensor<f32>, tensor<i8>) -> tensor<4x8xf32>
@@ -91,9 +95,14 @@ def FormIntegerIslandsPass : Pass<"form-integer-islands", "::mlir::func::FuncOp"
     %1 = nn.cast %0 : (tensor<4x8xi32>) -> tensor<4x8xf32>
     %2 = nn.binary mul %1, %factor : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
     %3 = nn.quantize %2, %one, %zy : (tensor<4x8xf32>, tensor<f32>, tensor<i8>) -> tensor<4x8xi8>
+    // or, with rule=tosa
+    %1 = nn.rescale %0, %multiplier, %shift {output_zero_point = ...} : (tensor<4x8xi32>, tensor<i32>, tensor<i8>) -> tensor<4x8xi8>
     ```
   }];
   let dependentDialects = ["::fettle::nn::NnDialect"];
+  let options = [Option<"rule", "rule", "::fettle::IntegerRule", "::fettle::IntegerRule::IeeeF32", "how sums become 8 bits again", [{::llvm::cl::values(
+                   clEnumValN(::fettle::IntegerRule::IeeeF32, "ieee_f32", "single precision operations in a fixed order"),
+                   clEnumValN(::fettle::IntegerRule::Tosa, "tosa", "an integer multiplier and a shift"))}]>];
 }
 
 def SetActivationSignPass : Pass<"set-activation-sign", "::mlir::func::FuncOp"> {

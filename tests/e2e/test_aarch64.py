@@ -12,24 +12,31 @@ import command
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
 # Sums in another order than on this machine.
 RTOL, ATOL = "1e-3", "1e-3"
+RULES = ("ieee_f32", "tosa")
 
 
 def models():
-    """(name, file, bindings) of the shipped models, and of resnet8 where the shared ones are."""
+    """(name, file, options, tolerances) of the shipped models, of resnet8 where the shared ones are, and of a
+    network of integers whose results are scaled sums, equal to the last bit."""
     folder = os.path.join(command.ROOT, "test_models")
     with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as file:
         for entry in json.load(file)["models"]:
             dims = [word for dim, size in entry["dims"].items() for word in ("--dim", f"{dim}={size}")]
-            yield entry["name"], os.path.join(folder, entry["model"]), dims
+            model = os.path.join(folder, entry["model"])
+            yield entry["name"], model, dims, (RTOL, ATOL)
+            if entry["name"] == "digits_cnn":
+                recipe = ["--recipe", "int8", "--calibration", os.path.join(folder, entry["calibration"])]
+                for rule in RULES:
+                    yield f"digits_cnn_{rule}", model, [*dims, *recipe, "--set", f"integers.rule={rule}"], ("0", "0")
     shared = os.path.join(os.environ.get("FETTLE_SHARED", ""), "models", "resnet8-cifar10")
     for path in sorted(glob.glob(os.path.join(shared, "model.onnx"))):
-        yield "resnet8", path, ["--dim", "N=1"]
+        yield "resnet8", path, ["--dim", "N=1"], (RTOL, ATOL)
 
 
-def check(name, model, bindings, target, scratch):
+def check(name, model, options, tolerances, target, scratch):
     """Problems of one model on one target, as sentences."""
     artifact = os.path.join(scratch, f"{name}-{target.replace(':', '-')}")
-    done = command.fettle("compile", model, "-o", artifact, "--name", name, "--target", target, *bindings)
+    done = command.fettle("compile", model, "-o", artifact, "--name", name, "--target", target, *options)
     if done.returncode != 0:
         return [f"{name} {target}: compile: exit status {done.returncode}\n{done.stderr}"]
     with open(os.path.join(artifact, "manifest.json"), encoding="utf-8") as file:
@@ -39,7 +46,7 @@ def check(name, model, bindings, target, scratch):
                     os.path.join(command.ROOT, "tests", "e2e", "aarch64", "runner.c"),
                     os.path.join(artifact, f"{identifier}.o"), "-o", runner, "-lm"], check=True)
     ran = subprocess.run([EMULATOR, "-cpu", "max", runner, os.path.join(artifact, f"{identifier}.weights"),
-                          os.path.join(artifact, "golden"), RTOL, ATOL], capture_output=True, text=True)
+                          os.path.join(artifact, "golden"), *tolerances], capture_output=True, text=True)
     print(f"{target}: {ran.stdout}", end="")
     return [] if ran.returncode == 0 else [f"{name} {target}: exit status {ran.returncode}\n{ran.stdout}{ran.stderr}"]
 
@@ -50,9 +57,9 @@ def main():
             command.skip(f"no {tool}")
     with command.scratch() as scratch:
         problems = []
-        for name, model, bindings in models():
+        for name, model, options, tolerances in models():
             for target in ("cpu:aarch64", "cpu:aarch64+dotprod+i8mm"):
-                problems += check(name, model, bindings, target, scratch)
+                problems += check(name, model, options, tolerances, target, scratch)
         command.finish(problems)
 
 

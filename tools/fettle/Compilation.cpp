@@ -159,6 +159,7 @@ PhaseOptions Compilation::phaseOptions() const {
   PhaseOptions options;
   if (request.recipe.quantizes())
     options.quantization = {&profile, request.recipe.quantization};
+  options.integerRule = request.recipe.integerRule;
   if (request.onnx()) {
     options.keepsPairs = true;
     options.unsignedActivations = request.recipe.unsignedActivations;

@@ -93,6 +93,8 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
   if (!parsedRecipe)
     return parsedRecipe.takeError();
   request.recipe = std::move(*parsedRecipe);
+  if (request.onnx() && request.recipe.integerRule != IntegerRule::IeeeF32)
+    return makeFailure(ExitCode::Usage, "an ONNX model has ONNX's rule for integers", "--set integers.rule=ieee_f32, or another target");
   request.calibration = calibration;
   request.profile = profile;
   if (request.recipe.quantizes() && calibration.empty() && profile.empty())

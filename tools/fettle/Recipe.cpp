@@ -96,6 +96,11 @@ static const std::vector<RecipeKey> &recipeKeys() {
          double &share = recipe.leastIntegers;
          return text.getAsDouble(share) || !(share >= 0 && share <= 100) ? "a number of per cent, from 0 to 100" : "";
        }},
+      {"integers.rule",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         recipe.integerRule = text == "tosa" ? IntegerRule::Tosa : IntegerRule::IeeeF32;
+         return text == "ieee_f32" || text == "tosa" ? "" : "ieee_f32 or tosa";
+       }},
       {"onnx.activations",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
          if (text != "as-is" && text != "int8" && text != "uint8")

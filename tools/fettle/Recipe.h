@@ -18,6 +18,8 @@ struct Recipe {
   QuantizationOptions quantization;
   /// Share of the multiply-adds, in per cent, that a search for accuracy leaves in integers.
   double leastIntegers = 50;
+  /// How sums become 8 bits again.
+  IntegerRule integerRule = IntegerRule::IeeeF32;
   /// The sign of quantized activations in an ONNX model; none: as they are.
   std::optional<bool> unsignedActivations;
   /// The random sample in golden/ is made from it.

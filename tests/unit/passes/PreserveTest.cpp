@@ -2,6 +2,7 @@
 
 #include "ir/import/Import.h"
 #include "ir/nn/Nn.h"
+#include "passes/quantize/Passes.h"
 #include "tests/unit/passes/Preserve.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
@@ -44,6 +45,22 @@ TEST(Preserve, IrTests) {
       }
     }
   }
+}
+
+/// Integers of the rule tosa, too, which are compared exactly.
+TEST(Preserve, FixedPointRequantization) {
+  auto buffer = llvm::MemoryBuffer::getFile(FETTLE_SOURCE_DIR "/tests/lit/passes/quantize/form-integer-islands-tosa.mlir");
+  ASSERT_TRUE(bool(buffer));
+  MLIRContext context;
+  loadDialects(context);
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>((*buffer)->getBuffer(), &context);
+  ASSERT_TRUE(module);
+  PassManager passes(&context);
+  FormIntegerIslandsPassOptions tosa;
+  tosa.rule = IntegerRule::Tosa;
+  passes.nest<func::FuncOp>().addPass(createFormIntegerIslandsPass(tosa));
+  ASSERT_TRUE(succeeded(passes.run(*module)));
+  expectPhasesPreserve(*module, 1e-6);
 }
 
 /// The multiply-accumulates of all ops: what the interpreter takes its time for.
