@@ -61,6 +61,10 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
     function.addPass(createVerifyNormalizePass());
     return;
   case Phase::Fuse:
+    // Before anything is measured or rounded to 8 bits; ONNX keeps the types it was given.
+    if (!options.keepsPairs)
+      function.addPass(createWidenHalfPass());
+    function.addPass(createFoldConstantsPass(folding));
     function.addPass(createFoldBatchNormPass());
     function.addPass(createFoldAffinePass());
     function.addPass(createFoldConstantsPass(folding));
@@ -92,7 +96,6 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
     }
     return;
   case Phase::Layout:
-    function.addPass(createWidenHalfPass());
     function.addPass(createConvertLayoutPass());
     function.addPass(createFoldConstantsPass());
     // Steps that a transpose kept from their contraction.
