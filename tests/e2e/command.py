@@ -42,6 +42,26 @@ def scratch():
     return tempfile.TemporaryDirectory(prefix="fettle-test-")
 
 
+class Expectations:
+    """Collects what is not as it should be."""
+
+    def __init__(self):
+        self.problems = []
+
+    def check(self, condition, text):
+        if not condition:
+            self.problems.append(text)
+
+    def expect(self, code, *arguments, says=()):
+        """Runs fettle; its exit status must be `code` and its talk must hold every text of `says`."""
+        done = fettle(*arguments)
+        line = "fettle " + " ".join(arguments)
+        self.check(done.returncode == code, f"{line}: exit status {done.returncode}, expected {code}\n{done.stderr}")
+        for text in says:
+            self.check(text in done.stderr, f"{line}: does not say {text!r}, but\n{done.stderr}")
+        return done
+
+
 def finish(problems):
     """Prints the problems and ends the test."""
     for problem in problems:

@@ -15,22 +15,8 @@ HELP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "help")
 VERBS = ["inspect", "compile", "run", "bench", "compare", "evaluate", "calibrate", "explain", "recipes"]
 DONE, REJECTED, USAGE, GATE, FILE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
-problems = []
-
-
-def check(condition, text):
-    if not condition:
-        problems.append(text)
-
-
-def expect(code, *arguments, says=()):
-    """Runs fettle; its exit status must be `code` and its talk must hold every text of `says`."""
-    done = command.fettle(*arguments)
-    line = "fettle " + " ".join(arguments)
-    check(done.returncode == code, f"{line}: exit status {done.returncode}, expected {code}\n{done.stderr}")
-    for text in says:
-        check(text in done.stderr, f"{line}: does not say {text!r}, but\n{done.stderr}")
-    return done
+expectations = command.Expectations()
+problems, check, expect = expectations.problems, expectations.check, expectations.expect
 
 
 def helps():

@@ -19,21 +19,8 @@ MODELS = os.path.join(command.ROOT, "test_models")
 CNN, DECODER = (os.path.join(MODELS, name, "model.onnx") for name in ("digits_cnn", "digits_decoder"))
 USAGE = 2
 
-problems = []
-
-
-def check(condition, text):
-    if not condition:
-        problems.append(text)
-
-
-def expect(code, *arguments, says=()):
-    done = command.fettle(*arguments)
-    line = "fettle " + " ".join(arguments)
-    check(done.returncode == code, f"{line}: exit status {done.returncode}, expected {code}\n{done.stderr}")
-    for text in says:
-        check(text in done.stderr, f"{line}: does not say {text!r}, but\n{done.stderr}")
-    return done
+expectations = command.Expectations()
+problems, check, expect = expectations.problems, expectations.check, expectations.expect
 
 
 def compile_model(model, folder, dims, *more):
