@@ -45,15 +45,11 @@ def check_agreement(name, arguments, samples, evaluation, scratch):
         artifact = os.path.join(scratch, f"{name}-{rule}")
         compile_model(arguments, samples, rule, artifact)
         chosen.append(decisions(artifact, evaluation, scratch))
-        text = os.path.join(scratch, f"{name}-{rule}.mlir")
-        compile_model(arguments, samples, rule, text, "--until", "quantize")
-        with open(text, encoding="utf-8") as file:
-            ir = file.read()
-        rescales, quantizes = ir.count("nn.rescale"), ir.count("nn.quantize")
-        print(f"{name} {rule}: {rescales} rescale, {quantizes} quantize")
-        # What is left is the quantization of the network's input.
-        check((rescales > 0 and quantizes == 1) if rule == "tosa" else rescales == 0,
-              f"{name}, {rule}: {rescales} nn.rescale and {quantizes} nn.quantize")
+        with open(os.path.join(artifact, "manifest.json"), encoding="utf-8") as file:
+            counts = json.load(file)["requantizations"]
+        print(f"{name} {rule}: {counts}")
+        # What is left to the other rule is the network's input.
+        check(counts["ieee_f32"] == 1 and counts["tosa"] > 0 if rule == "tosa" else counts["tosa"] == 0, f"{name}, {rule}: {counts}")
     same = sum(a == b for a, b in zip(*chosen))
     agreement = 100 * same / len(chosen[0])
     print(f"{name}: {agreement:.2f} % of {len(chosen[0])} decided alike", flush=True)

@@ -68,6 +68,7 @@ private:
   std::vector<mlir::func::FuncOp> functions();
   void printModules(llvm::raw_ostream &os);
   void countPrecisions();
+  void countRequantizations();
   llvm::json::Object describe();
   llvm::Expected<codegen::ArtifactOptions> describeArtifact();
   llvm::Error addGolden(const CpuTarget &target, codegen::ArtifactOptions &options);
@@ -86,7 +87,7 @@ private:
   llvm::StringSet<> importedNodes;
   std::unique_ptr<Calibration> calibration; ///< open from the first measurement on
   Profile profile;
-  llvm::json::Object macsByPrecision;
+  llvm::json::Object macsByPrecision, requantizations;
   std::optional<codegen::CompiledModel> compiled; ///< the artifact's code; of an ONNX model its twin on this machine
   codegen::OnnxArtifact exported;
 };

@@ -30,9 +30,21 @@ void Compilation::countPrecisions() {
     macsByPrecision[entry.first().str()] = entry.second; // a StringRef key would not be copied
 }
 
+/// Where values become 8 bits, by the rule; the network's inputs among them.
+void Compilation::countRequantizations() {
+  int64_t ieee = 0, tosa = 0;
+  specializations.front().module->walk([&](mlir::Operation *op) {
+    ieee += llvm::isa<nn::QuantizeOp>(op);
+    auto rescale = llvm::dyn_cast<nn::RescaleOp>(op);
+    tosa += rescale && rescale.getOutput().getType().getElementTypeBitWidth() == 8;
+  });
+  requantizations = llvm::json::Object{{"ieee_f32", ieee}, {"tosa", tosa}};
+}
+
 llvm::Error Compilation::generateCode(const CpuTarget &target) {
   begin("codegen");
   countPrecisions();
+  countRequantizations();
   codegen::CompileOptions options;
   options.jobs = request.jobs;
   options.progress = [this](int64_t done, int64_t total) { progress.advance(done, total, "kernels"); };
@@ -123,6 +135,7 @@ llvm::json::Object Compilation::describe() {
                                      {"rtol", tolerance.relative},
                                      {"tolerance_of_largest", tolerance.ofLargest}}},
       {"macs_by_precision", llvm::json::Object(macsByPrecision)},
+      {"requantizations", llvm::json::Object(requantizations)},
       {"folded_nodes", std::move(foldedNodes)}};
 }
 
