@@ -61,8 +61,8 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
     function.addPass(createVerifyNormalizePass());
     return;
   case Phase::Fuse:
-    // Before anything is measured or rounded to 8 bits; ONNX keeps the types it was given.
-    if (!options.keepsPairs)
+    // Before anything is measured or rounded to 8 bits; a graph that stays ONNX and is not rounded keeps its types.
+    if (!options.keepsPairs || options.quantization.profile)
       function.addPass(createWidenHalfPass());
     function.addPass(createFoldConstantsPass(folding));
     function.addPass(createFoldBatchNormPass());

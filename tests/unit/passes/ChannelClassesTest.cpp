@@ -3,22 +3,14 @@
 #include "ir/profile/ValueNames.h"
 #include "passes/quantize/ChannelClasses.h"
 #include "passes/quantize/Passes.h"
-#include "tests/unit/passes/Preserve.h"
-#include "mlir/Parser/Parser.h"
-#include <gtest/gtest.h>
+#include "tests/unit/passes/FunctionTest.h"
 
 using namespace mlir;
 
 namespace fettle::test {
 
-class Classes : public testing::Test {
+class Classes : public FunctionTest {
 protected:
-  void parse(const std::string &text) {
-    loadDialects(context);
-    module = parseSourceString<ModuleOp>(text, &context);
-    ASSERT_TRUE(bool(module));
-    function = *module->getOps<func::FuncOp>().begin();
-  }
   /// "values < producers > consumers + constants" of each class.
   std::string describe() {
     ValueNames names(function);
@@ -62,10 +54,6 @@ protected:
     llvm::raw_string_ostream(after) << *module;
     EXPECT_NE(before, after) << "nothing was equalized";
   }
-
-  MLIRContext context;
-  OwningOpRef<ModuleOp> module;
-  func::FuncOp function;
 };
 
 TEST_F(Classes, OfConvolutionsWithReluBetween) {

@@ -2,21 +2,16 @@
 
 #include "ir/profile/ValueNames.h"
 #include "passes/quantize/QuantizationPlan.h"
-#include "tests/unit/passes/Preserve.h"
-#include "mlir/Parser/Parser.h"
-#include <gtest/gtest.h>
+#include "tests/unit/passes/FunctionTest.h"
 
 using namespace mlir;
 
 namespace fettle::test {
 
-class Plan : public testing::Test {
+class Plan : public FunctionTest {
 protected:
   void parse(const std::string &text) {
-    loadDialects(context);
-    module = parseSourceString<ModuleOp>(text, &context);
-    ASSERT_TRUE(bool(module));
-    function = *module->getOps<func::FuncOp>().begin();
+    FunctionTest::parse(text);
     plan.emplace(function);
   }
   /// "a b | c": groups of values, then "a>op" for each reader of integers.
@@ -45,9 +40,6 @@ protected:
     return false;
   }
 
-  MLIRContext context;
-  OwningOpRef<ModuleOp> module;
-  func::FuncOp function;
   std::optional<QuantizationPlan> plan;
 };
 

@@ -1,6 +1,10 @@
 // RUN: fettle-opt %s --widen-half | FileCheck %s
+// RUN: fettle-opt %s --pass-pipeline="builtin.module(phase-fuse)" | FileCheck %s --check-prefix=FUSE
 
 // Ops that compute are widened, with one cast for each input and one for the output; a reshape between them is, too.
+// Before anything is quantized.
+// FUSE-LABEL: func.func @chain
+// FUSE:        nn.matmul {{.*}} -> tensor<2x4xf32>
 // CHECK-LABEL: func.func @chain
 // CHECK-DAG:     [[X:%.*]] = nn.cast %arg0 : (tensor<2x4xf16>) -> tensor<2x4xf32>
 // CHECK-DAG:     [[W:%.*]] = nn.cast %arg1 : (tensor<4x4xf16>) -> tensor<4x4xf32>
