@@ -42,10 +42,10 @@ namespace {
 /// The zero point table of a convolution: one block of entries for each kind of
 /// pixel (which taps of a window row are inside), in it running sums over the rows
 /// of the window, or just the whole sum where no row is ever outside.
-class StartTable {
+class CorrectionTable {
 public:
   /// `kinds` starts with that of the interior.
-  StartTable(const ConvolutionShape &shape, ArrayRef<PixelSpan> spans, bool patchesColumns) : s(shape) {
+  CorrectionTable(const ConvolutionShape &shape, ArrayRef<PixelSpan> spans, bool patchesColumns) : s(shape) {
     kinds.emplace_back(s.s, true);
     for (const PixelSpan &span : spans)
       for (int64_t i = 0; !patchesColumns && i < int64_t(span.inside[0].size()); ++i)
@@ -87,7 +87,7 @@ struct ConvolutionEmitter {
   const ConvolutionShape &s;
   const RegisterTile &tile;
   const Epilogue &epilogue;
-  const StartTable &starts;
+  const CorrectionTable &corrections;
   Value mask, bias;
   Type biasElement;
 
@@ -147,7 +147,7 @@ struct ConvolutionEmitter {
     // Where no row is inside, the first one inside comes after the last.
     Value firstRow = arith::MinSIOp::create(b, place.window.first, place.window.last);
     for (int64_t i = 0; i < tile.shape.rows; ++i) {
-      int64_t first = starts.entryOf(span, i);
+      int64_t first = corrections.entryOf(span, i);
       auto entry = [&](Value rows) { return add(place.tableBase, add(index(first * entryBytes), mul(rows, entryBytes))); };
       if (s.isInteriorInY())
         tile.emitAddZeroPoint(b, sums, i, entry(index(0)));
@@ -212,8 +212,8 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   SmallVector<PixelSpan> spans = pixelSpans(s, tile.shape.rows);
   int64_t channels = s.c / s.groups;
   bool rowIsOneRun = ConvolutionEmitter::isOneRun(s, tile);
-  StartTable starts(s, spans, /*patchesColumns=*/rowIsOneRun);
-  ZeroPointTable table = tile.zeroPointTable(starts.entries(), [starts](int64_t entry, int64_t step) { return starts.covers(entry, step); }, starts.name());
+  CorrectionTable corrections(s, spans, /*patchesColumns=*/rowIsOneRun);
+  ZeroPointTable table = tile.zeroPointTable(corrections.entries(), [corrections](int64_t entry, int64_t step) { return corrections.covers(entry, step); }, corrections.name());
   PackedWeights weights = tile.pack(weight.getArgNumber(), viewConvolutionWeights(conv.getWeight().getType(), s.groups),
                                     rowIsOneRun ? s.s * s.c : channels, table);
   lowered.packings.push_back(weights.packing);
@@ -225,7 +225,7 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   tile.lhs = flatten(b, frame.buffer(input));
   tile.rhs = flatten(b, frame.buffer(weight));
   Value biasBuffer = bias ? flatten(b, frame.buffer(bias)) : Value();
-  ConvolutionEmitter e{frame, s, tile, *epilogue, starts, tile.emitTailMask(b), biasBuffer, bias ? conv.getBias().getType().getElementType() : Type()};
+  ConvolutionEmitter e{frame, s, tile, *epilogue, corrections, tile.emitTailMask(b), biasBuffer, bias ? conv.getBias().getType().getElementType() : Type()};
 
   int64_t panelSize = s.r * e.rowSize();
   // A lone row (a pointwise convolution) is cut along its pixels, others between rows.

@@ -42,7 +42,7 @@ struct RegisterTile {
   mlir::Type lhsElement, rhsElement;
   mlir::Value lhs, rhs;    ///< flat memrefs
   bool rhsIsPacked;        ///< else row-major with masked tails
-  int64_t lhsZeroPoint = 0; ///< subtracted from each element of the left-hand side (with a DotProduct: by the caller, from the start)
+  int64_t lhsZeroPoint = 0; ///< subtracted from each element of the left-hand side (with a DotProduct: by the caller, behind the steps)
   std::optional<DotProduct> dot = std::nullopt;
   PanelChoice panelChoice = {};
 
