@@ -187,6 +187,21 @@ Ties GatherOp::getAxisTies() {
   return ties;
 }
 
+// Tokens themselves are tied to nothing: which of them go into one is data.
+Ties MergeTokensOp::getAxisTies() {
+  Ties ties = {{getInput(), 0, getOutput(), 0}, {getInput(), 2, getOutput(), 2}, {getInput(), 0, getAssignment(), 0},
+               {getInput(), 1, getAssignment(), 1}, {getOutput(), 0, getNewSizes(), 0}, {getOutput(), 1, getNewSizes(), 1}};
+  if (getSizes())
+    ties.append({{getInput(), 0, getSizes(), 0}, {getInput(), 1, getSizes(), 1}});
+  return ties;
+}
+Ties UnmergeTokensOp::getAxisTies() {
+  return {{getInput(), 0, getOutput(), 0},
+          {getInput(), 2, getOutput(), 2},
+          {getAssignment(), 0, getOutput(), 0},
+          {getAssignment(), 1, getOutput(), 1}};
+}
+
 /// Data and, where the scale runs along an axis, the scale.
 template <typename OpTy> static Ties tieQuantized(OpTy op) {
   Ties ties;

@@ -51,6 +51,17 @@ int64_t AttentionOp::getMacs() {
   return saturatingProduct({query[0], query[1], query[2], value[2], query[3] + value[3]});
 }
 
+/// A squared difference counts as one; `reach` hides pairs, and the count is of those that are left.
+int64_t MatchTokensOp::getMacs() {
+  ArrayRef<int64_t> shape = getMetric().getType().getShape();
+  if (getRemove() == 0)
+    return 0;
+  int64_t free = shape[1] - int64_t(getProtect()), sources = free / 2, targets = free - sources, reach = getReach();
+  if (reach > 0)
+    targets = std::min(targets, reach + 1);
+  return saturatingProduct({shape[0], sources, targets, shape[2]});
+}
+
 /// Each step multiplies with the whole of W and R.
 template <typename OpTy> static int64_t recurrentMacs(OpTy op) {
   ArrayRef<int64_t> x = shapeOf(op.getX());

@@ -383,6 +383,51 @@ def Nn_NonMaxSuppressionOp : Nn_Op<"non_max_suppression"> {
   let hasVerifier = 1;
 }
 
+//===--- Tokens -----------------------------------------------------------===//
+//
+// The tokens of a transformer are axis 1 of [n, t, c]. A reduction of tokens is an assignment [n, t] of i32: the
+// token of the shorter sequence that each token becomes a part of, or -1 where it is dropped.
+
+def Nn_MatchTokensOp : Nn_InferredOp<"match_tokens", [], ["getMacs"]> {
+  let summary = "the assignment that merges the `remove` tokens with the cheapest partners (bipartite matching)";
+  let description = [{
+    metric [n, t, d], sizes [n, t] (absent: all 1). The first `protect` tokens take no part. Of the others the 1st, 3rd, 5th...
+    are targets and the 2nd, 4th, 6th... sources; the cost of merging source a into target b is
+    size_a size_b / (size_a + size_b) |metric_a - metric_b|^2 (0 where both sizes are 0). The `remove` sources with the cheapest
+    targets become a part of these; all other tokens stay, in their order. With `reach` > 0 a target is at most so many
+    places from its source. Ties go to the lower index, of targets as of sources.
+    remove is at most (t - protect) / 2.
+  }];
+  let arguments = (ins Nn_Tensor:$metric, Optional<Nn_Tensor>:$sizes, I64Attr:$remove, DefaultValuedAttr<I64Attr, "0">:$protect,
+                       DefaultValuedAttr<I64Attr, "0">:$reach);
+  let results = (outs Nn_Tensor:$assignment);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, $assignment)";
+}
+def Nn_DropTokensOp : Nn_InferredOp<"drop_tokens"> {
+  let summary = "the assignment that keeps the first `protect` tokens and those with the highest scores, `keep` in all";
+  let description = "score [n, t]. Tokens that stay keep their order; of equal scores that with the lower index stays.";
+  let arguments = (ins Nn_Tensor:$score, I64Attr:$keep, DefaultValuedAttr<I64Attr, "0">:$protect);
+  let results = (outs Nn_Tensor:$assignment);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, $assignment)";
+}
+def Nn_MergeTokensOp : Nn_InferredOp<"merge_tokens", [], ["getAxisTies"]> {
+  let summary = "means of the tokens that are assigned to one, weighted by their sizes, and the sums of sizes";
+  let description = [{
+    input [n, t, c], assignment [n, t] with entries below `tokens`, sizes [n, t] (absent: all 1). output[i, j] =
+    sum size_k input_k / sum size_k over the k assigned to j, summed by increasing k; the token itself where there is one, their
+    plain mean where the sizes are 0; 0 where there is none. new_sizes [n, tokens].
+  }];
+  let arguments = (ins Nn_Tensor:$input, Nn_Tensor:$assignment, Optional<Nn_Tensor>:$sizes, I64Attr:$tokens);
+  let results = (outs Nn_Tensor:$output, Nn_Tensor:$new_sizes);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+}
+def Nn_UnmergeTokensOp : Nn_InferredOp<"unmerge_tokens", [], ["getAxisTies"]> {
+  let summary = "each token gets what it became a part of: output[i, k] = input[i, assignment[i, k]], or 0 where it was dropped";
+  let arguments = (ins Nn_Tensor:$input, Nn_Tensor:$assignment);
+  let results = (outs Nn_Tensor:$output);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
+}
+
 //===--- Quantization -----------------------------------------------------===//
 
 def Nn_QuantizeOp : Nn_Op<"quantize", [], ["getAxisTies"]> {
