@@ -4,6 +4,7 @@
 #include "passes/fuse/Passes.h"
 #include "passes/normalize/Passes.h"
 #include "passes/quantize/Passes.h"
+#include "passes/tokens/Passes.h"
 #include "passes/verify/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -74,6 +75,14 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
     function.addPass(createCSEPass());
     function.addPass(createVerifyFusePass());
     return;
+  case Phase::Tokens:
+    if (options.tokens) {
+      function.addPass(createReduceTokensPass(*options.tokens));
+      function.addPass(createFoldConstantsPass(folding));
+      function.addPass(createSimplifyPass());
+      function.addPass(createCSEPass());
+    }
+    return;
   case Phase::Equalize:
     if (options.quantization.profile && options.quantization.options.equalize)
       function.addPass(createEqualizeChannelsPass(*options.quantization.profile));
@@ -115,6 +124,7 @@ void registerPasses() {
   registerNormalizePasses();
   registerFusePasses();
   registerQuantizePasses();
+  registerTokensPasses();
   registerVerifyPasses();
   for (const PhaseInfo &info : phases())
     registerPassPipeline(

@@ -5,6 +5,7 @@
 #include "passes/quantize/Grid.h"
 #include "passes/quantize/IntegerRule.h"
 #include "passes/quantize/WeightOptions.h"
+#include "passes/tokens/TokenPlan.h"
 #include "mlir/Pass/PassManager.h"
 
 namespace fettle {
@@ -41,6 +42,7 @@ struct Quantization {
 /// What the phases ask of recipe and target.
 struct PhaseOptions {
   Quantization quantization;
+  const TokenPlan *tokens = nullptr; ///< null: tokens stay as they are
   /// Pairs of quantize and dequantize stay as they are, weights dequantized: the target takes them so. Integer
   /// arithmetic is made of them by buildIntegerIslands, if at all.
   bool keepsPairs = false;

@@ -45,6 +45,11 @@ Ties CumSumOp::getAxisTies() { return tieAllOperands(*this); }
 Ties LrnOp::getAxisTies() { return tieAllOperands(*this); }
 Ties BroadcastOp::getAxisTies() { return tieAllOperands(*this); }
 
+bool SoftmaxOp::mixesAlong(int64_t axis) { return axis == int64_t(getAxis()); }
+bool CumSumOp::mixesAlong(int64_t axis) { return axis == int64_t(getAxis()); }
+bool LayerNormOp::mixesAlong(int64_t axis) { return axis >= int64_t(getAxis()); }
+bool LrnOp::mixesAlong(int64_t axis) { return axis == 1; }
+
 Ties MatMulOp::getAxisTies() {
   Ties ties;
   int64_t lhsRank = getLhs().getType().getRank(), rhsRank = getRhs().getType().getRank();

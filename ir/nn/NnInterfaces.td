@@ -16,6 +16,9 @@ def NnOpInterface : OpInterface<"NnOpInterface"> {
     InterfaceMethod<[{Pairs of axes that are the same dimension: each entry says that
       axis `axisA` of value `a` and axis `axisB` of value `b` must be cut together.}],
       "::llvm::SmallVector<::fettle::nn::AxisTie>", "getAxisTies", (ins), "", "return {};">,
+    InterfaceMethod<[{Whether elements of the result at one index of `axis` depend on those of operands at other indices of
+      the axes that are tied to it (softmax along it): it cannot be computed for a part of them alone.}],
+      "bool", "mixesAlong", (ins "int64_t":$axis), "", "return false;">,
     InterfaceMethod<[{Operands that may be read as 8-bit integers, with the axis along which
       their scale may vary (-1: per tensor only). Empty: the op has no integer form.}],
       "::llvm::SmallVector<::fettle::nn::QuantizableOperand>", "getQuantizableOperands", (ins), "",

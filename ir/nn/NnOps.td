@@ -204,13 +204,13 @@ def Nn_ArgOp : Nn_InferredOp<"arg", [], ["getAxisTies"]> {
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$kind $input attr-dict `:` functional-type($input, $output)";
 }
-def Nn_SoftmaxOp : Nn_InferredOp<"softmax", [], ["getAxisTies"]> {
+def Nn_SoftmaxOp : Nn_InferredOp<"softmax", [], ["getAxisTies", "mixesAlong"]> {
   let summary = "softmax along one axis, or its logarithm";
   let arguments = (ins Nn_Tensor:$input, I64Attr:$axis, UnitAttr:$log);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type($input, $output)";
 }
-def Nn_LayerNormOp : Nn_InferredOp<"layer_norm", [AttrSizedOperandSegments], ["getAxisTies"]> {
+def Nn_LayerNormOp : Nn_InferredOp<"layer_norm", [AttrSizedOperandSegments], ["getAxisTies", "mixesAlong"]> {
   let summary = "(x - mean) / sqrt(variance + epsilon) * scale + bias over all axes from `axis` on";
   let description = [{
     With `rms` the mean is taken as 0 (RMSNorm). scale and bias broadcast to x. Statistics are in f32 (f64 for f64).
@@ -248,13 +248,13 @@ def Nn_MaxPoolIndicesOp : Nn_InferredOp<"max_pool_indices"> {
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type($input, $output)";
 }
-def Nn_LrnOp : Nn_InferredOp<"lrn", [], ["getAxisTies"]> {
+def Nn_LrnOp : Nn_InferredOp<"lrn", [], ["getAxisTies", "mixesAlong"]> {
   let summary = "local response normalization across channels (axis 1, ONNX LRN)";
   let arguments = (ins Nn_Tensor:$input, I64Attr:$size, F64Attr:$alpha, F64Attr:$beta, F64Attr:$bias);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type($input, $output)";
 }
-def Nn_CumSumOp : Nn_InferredOp<"cumsum", [], ["getAxisTies"]> {
+def Nn_CumSumOp : Nn_InferredOp<"cumsum", [], ["getAxisTies", "mixesAlong"]> {
   let summary = "running sum along an axis";
   let arguments = (ins Nn_Tensor:$input, I64Attr:$axis, UnitAttr:$exclusive, UnitAttr:$reverse);
   let results = (outs Nn_Tensor:$output);

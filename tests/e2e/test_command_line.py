@@ -61,6 +61,7 @@ def check_models(model, folder):
     check(not os.path.exists(out), "a rejected model leaves an artifact")
     expect(FILE, "compile", os.path.join(folder, "none.onnx"), "-o", out, says=["none.onnx"])
     expect(REJECTED, "compile", model, "-o", out, "--dim", "N=1", "--dim", "M=3", says=["M"])
+    expect(REJECTED, "compile", model, "-o", out, "--dim", "N=8000000000", says=["the inputs of one call take", "--dim"])
     for name, content in {"empty.onnx": b"", "text.onnx": b"this is no model\n" * 9}.items():
         path = os.path.join(folder, name)
         with open(path, "wb") as file:

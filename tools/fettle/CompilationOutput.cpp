@@ -167,6 +167,9 @@ llvm::Error Compilation::answerBy(const codegen::CompiledModel &model,
   return answer(where, golden);
 }
 
+/// Beyond it a sample, of which golden/ has one, would not fit where the rest does.
+static constexpr int64_t largestSampleBytes = int64_t(1) << 30;
+
 llvm::Expected<codegen::ArtifactOptions> Compilation::describeArtifact() {
   codegen::ArtifactOptions options;
   options.name = result.name;
@@ -184,6 +187,12 @@ llvm::Expected<codegen::ArtifactOptions> Compilation::describeArtifact() {
   options.details = describe();
   if (request.golden)
     for (const Specialized &specialized : specializations) {
+      int64_t bytes = 0;
+      for (const calibration::InputSpec &input : specialized.noise)
+        bytes += input.type.getNumElements() * llvm::divideCeil(input.type.getElementTypeBitWidth(), 8);
+      if (bytes > largestSampleBytes)
+        return makeFailure(ExitCode::Rejected, request.model + ": the inputs of one call take " + llvm::Twine(bytes >> 20) + " MiB, more than 1024",
+                           "give smaller sizes with --dim or --shape");
       auto samples = calibration::Samples::random(specialized.noise, 1, request.recipe.goldenSeed);
       options.golden.push_back({samples.sample(0), {}});
     }

@@ -1,0 +1,40 @@
+//===- Passes.td - token passes -------------------------------------------===//
+#ifndef FETTLE_PASSES_TOKENS_PASSES_TD
+#define FETTLE_PASSES_TOKENS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ReduceTokensPass : Pass<"reduce-tokens", "::mlir::func::FuncOp"> {
+  let summary = "merges or drops tokens of transformers between attention and MLP";
+  let description = [{
+    Behind attentions, where all tokens lie in one tensor, those that are most alike become one. What follows works on
+    fewer tokens, and attentions weigh keys by the number of tokens they stand for; what needs every token (an output for each, a
+    mean over all) gets each back as the one it became a part of. Where an attention is causal or has a mask for each pair of
+    tokens a remark says so, and nothing changes.
+
+    ```mlir
+    // before
+    %x = nn.binary add %r, %attended : (tensor<1x65x128xf32>, tensor<1x65x128xf32>) -> tensor<1x65x128xf32>
+    %1 = nn.matmul %x, %w : (tensor<1x65x128xf32>, tensor<128x256xf32>) -> tensor<1x65x256xf32>
+    // after, with `counts=8`
+    %x = nn.binary add %r, %attended : (tensor<1x65x128xf32>, tensor<1x65x128xf32>) -> tensor<1x65x128xf32>
+    %a = nn.match_tokens %x {remove = 8, protect = 1} : (tensor<1x65x128xf32>) -> tensor<1x65xi32>
+    %y, %sizes = nn.merge_tokens %x, %a {tokens = 57} : (...) -> (tensor<1x57x128xf32>, tensor<1x57xf32>)
+    %1 = nn.matmul %y, %w : (tensor<1x57x128xf32>, tensor<128x256xf32>) -> tensor<1x57x256xf32>
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+  let options = [ListOption<"counts", "counts", "int64_t", "tokens to remove behind each attention; one number serves all">,
+                 Option<"method", "method", "::fettle::TokenMethod", "::fettle::TokenMethod::Merge", "what becomes of tokens that are removed", [{::llvm::cl::values(
+                   clEnumValN(::fettle::TokenMethod::Merge, "merge", "they become a part of those they are most like"),
+                   clEnumValN(::fettle::TokenMethod::Drop, "drop", "the least attended ones are left out"))}]>,
+                 Option<"metric", "metric", "::fettle::TokenMetric", "::fettle::TokenMetric::Features", "by what tokens are alike", [{::llvm::cl::values(
+                   clEnumValN(::fettle::TokenMetric::Features, "features", "the tokens themselves"),
+                   clEnumValN(::fettle::TokenMetric::Keys, "keys", "their keys in the attention before"),
+                   clEnumValN(::fettle::TokenMetric::Both, "both", "both, to the same degree"))}]>,
+                 Option<"matching", "matching", "::fettle::TokenMatching", "::fettle::TokenMatching::Global", "which tokens may become a part of which", [{::llvm::cl::values(
+                   clEnumValN(::fettle::TokenMatching::Global, "global", "any of any"),
+                   clEnumValN(::fettle::TokenMatching::Local, "local", "at first neighbours only, then any of any"))}]>];
+}
+
+#endif

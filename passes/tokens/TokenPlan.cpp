@@ -1,0 +1,30 @@
+//===- TokenPlan.cpp - how many tokens go where, and how -------------------===//
+
+#include "passes/tokens/TokenPlan.h"
+#include "ir/profile/ValueNames.h"
+
+using namespace mlir;
+
+namespace fettle {
+
+TokenPlan planTokens(func::FuncOp function, const TokenStreams &streams, ArrayRef<int64_t> counts, TokenVariant variant) {
+  TokenPlan plan;
+  plan.variant = variant;
+  ValueNames names(function);
+  size_t next = 0;
+  for (const TokenStream &stream : streams.streams()) {
+    int64_t tokens = stream.tokens;
+    for (const TokenSite &site : stream.sites) {
+      if (!site.followsAttention)
+        continue;
+      int64_t count = counts.size() == 1 ? counts.front() : next < counts.size() ? counts[next] : 0;
+      ++next;
+      count = std::clamp<int64_t>(count, 0, (tokens - stream.protectedTokens) / 2);
+      tokens -= count;
+      plan.steps.push_back({names.nameOf(site.value).str(), count});
+    }
+  }
+  return plan;
+}
+
+} // namespace fettle

@@ -1,0 +1,49 @@
+//===- TokenPlan.h - how many tokens go where, and how ---------------------===//
+#ifndef FETTLE_PASSES_TOKENS_TOKENPLAN_H
+#define FETTLE_PASSES_TOKENS_TOKENPLAN_H
+
+#include "passes/tokens/TokenStreams.h"
+
+namespace fettle {
+
+/// What becomes of a token that is removed.
+enum class TokenMethod {
+  Merge, ///< it becomes a part of the one it is most like
+  Drop,  ///< the least attended ones are left out
+};
+/// By what tokens are alike.
+enum class TokenMetric { Features, Keys, Both };
+/// Which tokens may become a part of which.
+enum class TokenMatching {
+  Global, ///< any of any
+  Local,  ///< at the first site with its neighbours alone, behind it any of any
+};
+
+struct TokenVariant {
+  TokenMethod method = TokenMethod::Merge;
+  TokenMetric metric = TokenMetric::Features;
+  TokenMatching matching = TokenMatching::Global;
+
+  bool operator==(const TokenVariant &other) const {
+    return method == other.method && metric == other.metric && matching == other.matching;
+  }
+};
+
+/// Tokens that are removed at one site.
+struct TokenStep {
+  std::string site; ///< by name (ir/profile/ValueNames.h)
+  int64_t removed = 0;
+};
+
+struct TokenPlan {
+  TokenVariant variant;
+  std::vector<TokenStep> steps; ///< in program order; sites that are not named keep their tokens
+};
+
+/// The plan that removes counts[i] tokens behind the i-th attention that leaves a place for it, the only count behind each of them, and nowhere
+/// more than can be merged there. `function` is that of `streams`.
+TokenPlan planTokens(mlir::func::FuncOp function, const TokenStreams &streams, llvm::ArrayRef<int64_t> counts, TokenVariant variant);
+
+} // namespace fettle
+
+#endif

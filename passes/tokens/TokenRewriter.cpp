@@ -1,0 +1,408 @@
+//===- TokenRewriter.cpp - a transformer with fewer tokens -----------------===//
+//
+// Ops are visited in program order and changed in place. Each value of a stream has a generation: how many times tokens were
+// removed before it. At a site with a step, tokens are matched and merged, which begins the next generation. An op
+// that works on each token takes all its operands at the latest generation among them, its results have that number of
+// tokens; operands that lag behind (positions that are added in every layer) are merged by the same assignments. An attention
+// whose keys were merged adds the logarithm of their sizes to its scores, so that a merged token weighs as much as its parts
+// ("proportional attention", Bolya et al., Token Merging, 2023, section 3). Sizes begin as the exponentials of the mask, if there is one: a
+// padded token has size 0, costs nothing to merge, changes nothing that it is merged into, and stays masked.
+// An op that needs every token as it was gets them back by the composition of all assignments.
+//
+//   %x (65 tokens)  -> %a = match_tokens %x {remove = 8}    %y, %s = merge_tokens %x, %a    57 tokens, generation 1
+//   add %x, %pos    -> %p, .. = merge_tokens %pos, %a       add %y, %p
+//   attention q k v -> attention q k v, log(%s)
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/tokens/TokenRewriter.h"
+#include "ir/profile/ValueNames.h"
+#include "passes/OpFactory.h"
+
+using namespace mlir;
+using namespace fettle::nn;
+
+namespace fettle {
+
+/// Sizes below it count as it: its logarithm hides a key, and is finite.
+static constexpr double leastSize = 1e-30;
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+namespace {
+
+/// The generations of a stream.
+struct Generations {
+  SmallVector<int64_t> tokens;    ///< of each
+  SmallVector<Value> sizes;       ///< of the tokens of each, [n, t]; null: all are 1
+  SmallVector<Value> assignments; ///< from each to the next
+  SmallVector<Value> composed;    ///< from the first to the one after each
+};
+
+class TokenRewriter {
+public:
+  TokenRewriter(func::FuncOp function, const TokenStreams &streams, const TokenPlan &plan)
+      : function(function), streams(streams), plan(plan), names(function), builder(function.getContext()) {
+    for (const TokenStream &stream : streams.streams()) {
+      generations.emplace_back();
+      generations.back().tokens.push_back(stream.tokens);
+      generations.back().sizes.emplace_back();
+    }
+    // Ties are found by extents: before any of them changes.
+    for (Operation &op : function.getOps()) {
+      Use &use = uses[&op];
+      use.kind = tokenUseOf(&op, streams);
+      for (OpOperand &operand : op.getOpOperands())
+        use.operands.push_back(operandPlace(operand, streams));
+    }
+  }
+
+  LogicalResult run() {
+    if (failed(findSteps()))
+      return failure();
+    for (Operation &op : llvm::make_early_inc_range(function.front().without_terminator())) {
+      if (isa<ConstantOp>(op))
+        continue;
+      builder.setInsertionPoint(&op);
+      update(&op);
+      if (op.getNumResults() == 1)
+        if (auto step = steps.find(op.getResult(0)); step != steps.end() && failed(removeTokens(op.getResult(0), step->second)))
+          return failure();
+    }
+    Operation *end = function.front().getTerminator();
+    builder.setInsertionPoint(end);
+    update(end);
+    return success(!isBroken);
+  }
+
+private:
+  struct Step {
+    const TokenSite *site;
+    int64_t stream, removed;
+  };
+
+  /// How an op uses tokens, and where its operands have them.
+  struct Use {
+    TokenUse kind;
+    SmallVector<TokenStreams::Place> operands;
+  };
+
+  LogicalResult findSteps();
+  void update(Operation *op);
+  void setGeneration(Operation *op, int64_t generation);
+  void updateEach(Operation *op);
+  void updateAttention(AttentionOp op);
+  void restoreOperands(Operation *op);
+  LogicalResult removeTokens(Value value, const Step &step);
+  Value metricOf(Value value, const Step &step, int64_t generation);
+  Value scoreOf(const Step &step, Location location, int64_t generation);
+  Value logarithmOfSizes(int64_t stream, int64_t generation, Location location);
+  Value initialSizes(int64_t stream, Location location);
+
+  /// The latest generation in which `value` is known.
+  int64_t newestOf(Value value) const {
+    auto known = newest.find(value);
+    return known == newest.end() ? generationOf(value) : known->second;
+  }
+  int64_t generationOf(Value value) const { return own.lookup(value); }
+  Value at(Value value, TokenStreams::Place place, int64_t generation, int64_t rank);
+  Value restored(Value value, TokenStreams::Place place);
+  Value asTokens(Value value, int64_t axis, int64_t batch);
+  Value fromTokens(Value tokens, RankedTensorType like, int64_t axis);
+  int64_t batchOf(int64_t stream) {
+    AttentionOp attention = streams.streams()[stream].attentions.front();
+    return attention.getKey().getType().getDimSize(0);
+  }
+
+  func::FuncOp function;
+  const TokenStreams &streams;
+  const TokenPlan &plan;
+  ValueNames names;
+  OpBuilder builder;
+  SmallVector<Generations> generations; // by stream
+  llvm::DenseMap<Value, Step> steps;
+  llvm::DenseMap<Operation *, Use> uses;
+  llvm::DenseMap<Value, int64_t> own;                        // the generation a value was computed in; 0 if absent
+  llvm::DenseMap<Value, int64_t> newest;                     // of values at sites
+  llvm::DenseMap<std::pair<Value, int64_t>, Value> versions; // of values in other generations
+  llvm::DenseMap<std::pair<int64_t, int64_t>, Value> biases; // of scores, by stream and generation
+  bool isBroken = false;
+};
+
+} // namespace
+
+LogicalResult TokenRewriter::findSteps() {
+  for (const TokenStep &step : plan.steps) {
+    if (step.removed == 0)
+      continue;
+    Value value = names.find(step.site);
+    for (auto [index, stream] : llvm::enumerate(streams.streams()))
+      for (const TokenSite &site : stream.sites)
+        if (site.value == value)
+          steps[value] = {&site, int64_t(index), step.removed};
+    if (!value || !steps.contains(value))
+      return emitError(function.getLoc()) << "tokens cannot be removed at '" << step.site << "'";
+  }
+  return success();
+}
+
+/// `value` as [batch, t, c]: the batch in front, the tokens second, all other axes merged.
+Value TokenRewriter::asTokens(Value value, int64_t axis, int64_t batch) {
+  Location location = value.getLoc();
+  auto type = typeOf(value);
+  SmallVector<int64_t> perm;
+  if (axis != 0)
+    perm.push_back(0);
+  perm.push_back(axis);
+  for (int64_t other = 1; other < type.getRank(); ++other)
+    if (other != axis)
+      perm.push_back(other);
+  Value ordered = makeTranspose(builder, location, value, perm);
+  int64_t own = axis == 0 ? 1 : type.getDimSize(0), tokens = type.getDimSize(axis);
+  Value flat = makeReshape(builder, location, ordered, {own, tokens, type.getNumElements() / (own * tokens)});
+  if (own == batch)
+    return flat;
+  return BroadcastOp::create(builder, location, typeOf(flat).clone({batch, tokens, typeOf(flat).getDimSize(2)}), flat).getOutput();
+}
+
+/// Undoes asTokens for a value that was of type `like`, but for batch and number of tokens.
+Value TokenRewriter::fromTokens(Value tokens, RankedTensorType like, int64_t axis) {
+  Location location = tokens.getLoc();
+  SmallVector<int64_t> shape, inverse(like.getRank());
+  int64_t next = 0;
+  auto take = [&](int64_t from, int64_t extent) {
+    shape.push_back(extent);
+    inverse[from] = next++;
+  };
+  if (axis != 0)
+    take(0, typeOf(tokens).getDimSize(0));
+  take(axis, typeOf(tokens).getDimSize(1));
+  for (int64_t other = 1; other < like.getRank(); ++other)
+    if (other != axis)
+      take(other, like.getDimSize(other));
+  return makeTranspose(builder, location, makeReshape(builder, location, tokens, shape), inverse);
+}
+
+/// `value`, with its tokens at `place`, in a later generation; of at least `rank` axes if it has to be merged.
+Value TokenRewriter::at(Value value, TokenStreams::Place place, int64_t generation, int64_t rank) {
+  if (generation <= generationOf(value))
+    return value;
+  if (Value known = versions.lookup({value, generation}))
+    return known;
+  auto type = typeOf(value);
+  if (!isa<FloatType>(type.getElementType())) {
+    emitError(value.getLoc()) << "tokens of type " << type.getElementType() << " cannot be merged";
+    isBroken = true;
+    return value;
+  }
+  Value from = at(value, place, generation - 1, rank);
+  int64_t axis = place.axis + typeOf(from).getRank() - type.getRank();
+  if (typeOf(from).getRank() < rank) {
+    SmallVector<int64_t> shape(rank - typeOf(from).getRank(), 1);
+    axis += shape.size();
+    llvm::append_range(shape, typeOf(from).getShape());
+    from = makeReshape(builder, value.getLoc(), from, shape);
+  }
+  const Generations &stream = generations[place.stream];
+  auto merged = MergeTokensOp::create(builder, value.getLoc(), asTokens(from, axis, batchOf(place.stream)),
+                                      stream.assignments[generation - 1], stream.sizes[generation - 1], stream.tokens[generation]);
+  Value result = fromTokens(merged.getOutput(), typeOf(from), axis);
+  if (typeOf(result).getRank() == type.getRank())
+    versions[{value, generation}] = result;
+  return result;
+}
+
+/// `value` with a token for each of the first generation.
+Value TokenRewriter::restored(Value value, TokenStreams::Place place) {
+  int64_t generation = generationOf(value);
+  if (generation == 0)
+    return value;
+  if (Value known = versions.lookup({value, 0}))
+    return known;
+  if (plan.variant.method == TokenMethod::Drop) {
+    emitError(value.getLoc()) << "dropped tokens are read again; merge them instead";
+    isBroken = true;
+    return value;
+  }
+  Generations &stream = generations[place.stream];
+  while (int64_t(stream.composed.size()) < generation) {
+    Value next = stream.assignments[stream.composed.size()];
+    if (!stream.composed.empty())
+      next = GatherElementsOp::create(builder, value.getLoc(), next, stream.composed.back(), 1).getOutput();
+    stream.composed.push_back(next);
+  }
+  Value flat = asTokens(value, place.axis, batchOf(place.stream));
+  Value all = UnmergeTokensOp::create(builder, value.getLoc(), flat, stream.composed[generation - 1]).getOutput();
+  return versions[{value, 0}] = fromTokens(all, typeOf(value), place.axis);
+}
+
+void TokenRewriter::update(Operation *op) {
+  switch (uses.find(op)->second.kind) {
+  case TokenUse::Each:
+    return updateEach(op);
+  case TokenUse::Keys:
+    return updateAttention(cast<AttentionOp>(op));
+  case TokenUse::Leading: // They stand where they stood.
+    op->setOperand(0, at(op->getOperand(0), streams.placeOf(op->getOperand(0)), newestOf(op->getOperand(0)), 0));
+    return;
+  case TokenUse::All:
+    return restoreOperands(op);
+  }
+}
+
+/// Gives the results of `op` the tokens of a generation.
+void TokenRewriter::setGeneration(Operation *op, int64_t generation) {
+  for (Value result : op->getResults())
+    if (TokenStreams::Place place = streams.placeOf(result)) {
+      own[result] = generation;
+      SmallVector<int64_t> shape(typeOf(result).getShape());
+      shape[place.axis] = generations[place.stream].tokens[generation];
+      result.setType(typeOf(result).clone(shape));
+      if (auto slice = dyn_cast<SliceOp>(op))
+        slice.setSizes(shape);
+    }
+}
+
+void TokenRewriter::updateEach(Operation *op) {
+  int64_t generation = 0, rank = 0;
+  ArrayRef<TokenStreams::Place> places = uses.find(op)->second.operands;
+  for (auto [operand, place] : llvm::zip_equal(op->getOperands(), places))
+    if (place)
+      generation = std::max(generation, newestOf(operand));
+  if (generation == 0)
+    return;
+  for (Value result : op->getResults())
+    rank = std::max(rank, typeOf(result).getRank());
+  for (auto [operand, place] : llvm::zip_equal(op->getOpOperands(), places))
+    if (place)
+      operand.set(at(operand.get(), place, generation, isa<BinaryOp, SelectOp, CompareOp>(op) ? rank : 0));
+  setGeneration(op, generation);
+}
+
+void TokenRewriter::restoreOperands(Operation *op) {
+  for (OpOperand &operand : op->getOpOperands())
+    if (TokenStreams::Place place = streams.placeOf(operand.get()))
+      operand.set(restored(operand.get(), place));
+}
+
+void TokenRewriter::updateAttention(AttentionOp op) {
+  TokenStreams::Place keys = streams.placeOf(op.getKey());
+  int64_t generation = std::max(newestOf(op.getKey()), newestOf(op.getValue()));
+  TokenStreams::Place queries = streams.placeOf(op.getQuery());
+  bool isSelf = queries && queries.stream == keys.stream;
+  if (isSelf)
+    generation = std::max(generation, newestOf(op.getQuery()));
+  if (generation == 0)
+    return;
+  op.getKeyMutable().assign(at(op.getKey(), keys, generation, 0));
+  op.getValueMutable().assign(at(op.getValue(), streams.placeOf(op.getValue()), generation, 0));
+  if (isSelf)
+    op.getQueryMutable().assign(at(op.getQuery(), queries, generation, 0));
+  if (Value bias = logarithmOfSizes(keys.stream, generation, op.getLoc()))
+    op.getMaskMutable().assign(bias);
+  if (isSelf)
+    setGeneration(op, generation);
+}
+
+/// What is added to the scores of keys, [n, 1, 1, t]; null if nothing is. Made where it is first needed.
+Value TokenRewriter::logarithmOfSizes(int64_t stream, int64_t generation, Location location) {
+  auto [bias, isNew] = biases.try_emplace({stream, generation});
+  Value sizes = generations[stream].sizes[generation];
+  if (!isNew || !sizes)
+    return bias->second;
+  auto type = typeOf(sizes);
+  Value bounded = ClampOp::create(builder, location, sizes, APFloat(leastSize), APFloat(std::numeric_limits<double>::infinity())).getOutput();
+  Value logarithm = makeUnary(builder, location, UnaryKind::log, bounded);
+  return bias->second = makeReshape(builder, location, logarithm, {type.getDimSize(0), 1, 1, type.getDimSize(1)});
+}
+
+/// Sizes before anything is merged: what the mask leaves of each token. Null where there is no mask.
+Value TokenRewriter::initialSizes(int64_t stream, Location location) {
+  Value mask = streams.streams()[stream].mask;
+  if (!mask)
+    return {};
+  auto type = typeOf(mask);
+  int64_t tokens = type.getShape().back(), batch = batchOf(stream);
+  Value sizes = makeUnary(builder, location, UnaryKind::exp, makeReshape(builder, location, mask, {type.getNumElements() / tokens, tokens}));
+  if (typeOf(sizes).getDimSize(0) == batch)
+    return sizes;
+  return BroadcastOp::create(builder, location, type.clone({batch, tokens}), sizes).getOutput();
+}
+
+/// By what the tokens of `value` are compared, [n, t, d].
+Value TokenRewriter::metricOf(Value value, const Step &step, int64_t generation) {
+  if (plan.variant.metric == TokenMetric::Features)
+    return value;
+  AttentionOp attention = step.site->attention;
+  Value keys = at(attention.getKey(), streams.placeOf(attention.getKey()), generation, 0);
+  keys = asTokens(keys, 2, batchOf(step.stream));
+  if (plan.variant.metric == TokenMetric::Keys)
+    return keys;
+  // Both count alike, whatever their scale.
+  auto normalized = [&](Value tokens) {
+    return LayerNormOp::create(builder, value.getLoc(), tokens, Value(), Value(), 2, APFloat(1e-12), /*rms=*/true).getOutput();
+  };
+  return ConcatOp::create(builder, value.getLoc(), ValueRange{normalized(value), normalized(keys)}, 2).getOutput();
+}
+
+/// The attention that tokens receive, [n, t]: the mean over heads, from the first token if that is read on its own, else from
+/// all of them (Liang et al., EViT, 2022, section 3.2).
+Value TokenRewriter::scoreOf(const Step &step, Location location, int64_t generation) {
+  AttentionOp attention = step.site->attention;
+  Value query = attention.getQuery(), keys = attention.getKey();
+  auto shape = llvm::to_vector(typeOf(query).getShape());
+  if (streams.streams()[step.stream].protectedTokens > 0) {
+    shape[2] = 1;
+    query = SliceOp::create(builder, location, query, SmallVector<int64_t>(4, 0), shape, SmallVector<int64_t>(4, 1)).getOutput();
+  }
+  if (int64_t heads = typeOf(keys).getDimSize(1); heads != shape[1]) { // groups of queries share keys
+    int64_t group = shape[1] / heads, depth = shape[3];
+    query = makeReshape(builder, location, query, {shape[0], heads, group * shape[2], depth});
+  }
+  Value scores = MatMulOp::create(builder, location, query, keys, Value(), /*transpose_lhs=*/false, /*transpose_rhs=*/true).getOutput();
+  Type element = typeOf(scores).getElementType();
+  scores = makeBinary(builder, location, BinaryKind::mul, scores,
+                      makeScalar(builder, location, element, attention.getScale().convertToDouble()));
+  if (attention.getMask())
+    scores = makeBinary(builder, location, BinaryKind::add, scores, attention.getMask());
+  Value weights = SoftmaxOp::create(builder, location, scores, 3).getOutput();
+  return ReduceOp::create(builder, location, ReduceKind::mean, weights, ArrayRef<int64_t>{1, 2}).getOutput();
+}
+
+LogicalResult TokenRewriter::removeTokens(Value value, const Step &step) {
+  builder.setInsertionPointAfterValue(value);
+  Location location = value.getLoc();
+  Generations &stream = generations[step.stream];
+  const int64_t generation = generationOf(value), tokens = stream.tokens[generation],
+                protect = streams.streams()[step.stream].protectedTokens, left = tokens - step.removed;
+  bool drops = plan.variant.method == TokenMethod::Drop;
+  if (generation + 1 != int64_t(stream.tokens.size()))
+    return emitError(location) << "sites are not in one line";
+  if (step.removed < 0 || left < protect + 1 || (!drops && step.removed > (tokens - protect) / 2))
+    return emitError(location) << step.removed << " of " << tokens << " tokens cannot be removed here; at most "
+                               << (drops ? tokens - protect - 1 : (tokens - protect) / 2) << " can";
+  if (generation == 0)
+    stream.sizes[0] = initialSizes(step.stream, location);
+  Value assignment;
+  if (drops) {
+    assignment = DropTokensOp::create(builder, location, scoreOf(step, location, generation), left, protect).getAssignment();
+  } else {
+    int64_t reach = plan.variant.matching == TokenMatching::Local && generation == 0 ? 1 : 0;
+    assignment = MatchTokensOp::create(builder, location, metricOf(value, step, generation), stream.sizes[generation], step.removed,
+                                       protect, reach)
+                     .getAssignment();
+  }
+  auto merged = MergeTokensOp::create(builder, location, value, assignment, stream.sizes[generation], left);
+  stream.tokens.push_back(left);
+  stream.sizes.push_back(drops && !stream.sizes[generation] ? Value() : Value(merged.getNewSizes()));
+  stream.assignments.push_back(assignment);
+  newest[value] = generation + 1;
+  versions[{value, generation + 1}] = merged.getOutput();
+  return success();
+}
+
+LogicalResult reduceTokens(func::FuncOp function, const TokenStreams &streams, const TokenPlan &plan) {
+  return TokenRewriter(function, streams, plan).run();
+}
+
+} // namespace fettle

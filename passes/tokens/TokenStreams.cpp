@@ -1,0 +1,209 @@
+//===- TokenStreams.cpp - where the tokens of a transformer can be merged --===//
+
+#include "passes/tokens/TokenStreams.h"
+#include "ir/support/Origin.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/EquivalenceClasses.h"
+
+using namespace mlir;
+using namespace fettle::nn;
+
+namespace fettle {
+
+/// More leading tokens than these are no cls or distillation tokens, but a part of the sequence.
+static constexpr int64_t maxProtected = 4;
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+static std::string nameOf(Operation *op) { return "'" + formatOrigins(op->getLoc()) + "'"; }
+
+TokenStreams::TokenStreams(func::FuncOp function) {
+  findStreams(function);
+  for (TokenStream &stream : list) {
+    for (AttentionOp attention : stream.attentions)
+      checkAttention(stream, attention);
+    if (stream.problems.empty())
+      findSites(function, stream);
+  }
+}
+
+/// Joins axes by the ties of all ops, but for constants: one may serve several dimensions.
+void TokenStreams::findStreams(func::FuncOp function) {
+  using Axis = std::pair<const void *, int64_t>;
+  llvm::EquivalenceClasses<Axis> classes;
+  auto axisOf = [](Value value, int64_t axis) { return Axis(value.getAsOpaquePointer(), axis); };
+  function.walk([&](NnOpInterface op) {
+    for (const AxisTie &tie : op.getAxisTies())
+      if (!tie.a.getDefiningOp<ConstantOp>() && !tie.b.getDefiningOp<ConstantOp>())
+        classes.unionSets(axisOf(tie.a, tie.axisA), axisOf(tie.b, tie.axisB));
+  });
+  llvm::DenseMap<Axis, int64_t> streamOf; // by leader
+  function.walk([&](AttentionOp op) {
+    auto [entry, isNew] = streamOf.try_emplace(classes.getLeaderValue(axisOf(op.getKey(), 2)), int64_t(list.size()));
+    if (isNew) {
+      list.emplace_back();
+      list.back().tokens = op.getKey().getType().getDimSize(2);
+    }
+    list[entry->second].attentions.push_back(op);
+  });
+  auto place = [&](Value value) {
+    for (int64_t axis = 0; axis < typeOf(value).getRank(); ++axis) {
+      auto leader = classes.findLeader(axisOf(value, axis));
+      auto stream = leader == classes.member_end() ? streamOf.end() : streamOf.find(*leader);
+      if (stream == streamOf.end())
+        continue;
+      if (!places.try_emplace(value, Place{stream->second, axis}).second)
+        list[stream->second].problems.push_back(
+            (value.getDefiningOp() ? nameOf(value.getDefiningOp()) : "an input") +
+            " has an entry for each pair of tokens: a mask or bias of their places, or scores outside of an attention");
+    }
+  };
+  for (BlockArgument argument : function.getArguments())
+    place(argument);
+  for (Operation &op : function.getOps())
+    llvm::for_each(op.getResults(), place);
+}
+
+void TokenStreams::checkAttention(TokenStream &stream, AttentionOp attention) {
+  auto refuse = [&](const Twine &reason) { stream.problems.push_back((nameOf(attention) + " " + reason).str()); };
+  if (attention.getCausal())
+    refuse("is causal: a token must not take part in others before it");
+  if (stream.tokens < 4)
+    refuse("has only " + Twine(stream.tokens) + " tokens");
+  Value mask = attention.getMask();
+  if (attention == stream.attentions.front())
+    stream.mask = mask;
+  else if (mask != stream.mask)
+    return refuse("has another mask than " + nameOf(stream.attentions.front()));
+  if (!mask)
+    return;
+  SmallVector<int64_t> extents(4, 1); // [n, heads, s, t]
+  llvm::copy(typeOf(mask).getShape(), extents.end() - typeOf(mask).getRank());
+  if (extents[1] != 1 || extents[2] != 1)
+    refuse("has a mask for each " + Twine(extents[1] != 1 ? "head" : "pair of tokens"));
+  else if (extents[3] != stream.tokens)
+    refuse("has one mask for all tokens");
+}
+
+/// The slice reads leading tokens alone: how many. 0 if it reads others.
+static int64_t leadingTokens(SliceOp slice, int64_t axis) {
+  int64_t last = slice.getStarts()[axis] + (slice.getSizes()[axis] - 1) * slice.getSteps()[axis];
+  int64_t end = std::max(slice.getStarts()[axis], last) + 1;
+  return slice.getSizes()[axis] > 0 && end <= maxProtected ? end : 0;
+}
+
+/// The values of the stream that queries, keys or values are made of: not its masks.
+llvm::DenseSet<Value> TokenStreams::findFeatures(func::FuncOp function, const TokenStream &stream) const {
+  const int64_t index = &stream - list.data();
+  llvm::DenseSet<Value> features;
+  SmallVector<Value> stack;
+  for (AttentionOp attention : stream.attentions)
+    stack.append({attention.getQuery(), attention.getKey(), attention.getValue()});
+  while (!stack.empty()) {
+    Value value = stack.pop_back_val();
+    if (placeOf(value).stream != index || !features.insert(value).second)
+      continue;
+    if (Operation *op = value.getDefiningOp())
+      for (OpOperand &operand : op->getOpOperands())
+        if (!isa<AttentionOp>(op) || operand.getOperandNumber() < 3)
+          stack.push_back(operand.get());
+  }
+  return features;
+}
+
+void TokenStreams::findSites(func::FuncOp function, TokenStream &stream) {
+  const int64_t index = &stream - list.data();
+  llvm::DenseMap<Operation *, int64_t> order;
+  for (auto [i, op] : llvm::enumerate(function.getOps()))
+    order[&op] = int64_t(i);
+  auto lastUse = [&](Value value) {
+    int64_t last = -1;
+    for (Operation *user : value.getUsers())
+      last = std::max(last, order.lookup(user));
+    return last;
+  };
+  llvm::DenseSet<Operation *> ours(stream.attentions.begin(), stream.attentions.end());
+  llvm::DenseSet<Value> features = findFeatures(function, stream);
+  llvm::DenseSet<Value> attended;  // features made by attentions of the stream
+  AttentionOp attention;           // the last one met
+  AttentionOp ofLastSite;          // the last one before the last site
+  bool multiplied = true;          // since the last site
+  int64_t reach = -1;              // last use of the features met before
+  for (Value argument : features)
+    if (isa<BlockArgument>(argument))
+      reach = std::max(reach, lastUse(argument));
+  for (auto [i, op] : llvm::enumerate(function.getOps())) {
+    if (ours.contains(&op))
+      attention = cast<AttentionOp>(op);
+    bool isAttended = ours.contains(&op) ||
+                      llvm::any_of(op.getOperands(), [&](Value operand) { return attended.contains(operand); });
+    auto fact = dyn_cast<NnOpInterface>(op);
+    multiplied |= isAttended && fact && fact.getMacs() > 0;
+    if (auto slice = dyn_cast<SliceOp>(op))
+      if (Place place = placeOf(slice.getInput()); place.stream == index)
+        stream.protectedTokens = std::max(stream.protectedTokens, leadingTokens(slice, place.axis));
+    for (Value value : op.getResults()) {
+      if (isAttended)
+        attended.insert(value);
+      if (!isAttended && !features.contains(value))
+        continue;
+      Place place = placeOf(value);
+      auto type = typeOf(value);
+      if (place.stream != index)
+        continue;
+      bool isSite = isAttended && op.getNumResults() == 1 && reach <= int64_t(i) && place.axis == 1 && type.getRank() == 3 &&
+                    isa<FloatType>(type.getElementType()) && type.getDimSize(0) == attention.getKey().getType().getDimSize(0);
+      if (isSite && multiplied) {
+        stream.sites.push_back({value, attention, attention != ofLastSite});
+        ofLastSite = attention;
+      } else if (isSite && !stream.sites.empty()) {
+        stream.sites.back().value = value;
+      }
+      multiplied &= !isSite;
+      reach = std::max(reach, lastUse(value));
+    }
+  }
+  // Behind the last one nothing is left to save.
+  if (!multiplied && !stream.sites.empty())
+    stream.sites.pop_back();
+  if (stream.sites.empty())
+    stream.problems.push_back(nameOf(stream.attentions.front()) +
+                              " and what follows leave no place where all tokens lie in one tensor [n, t, c]");
+}
+
+TokenStreams::Place operandPlace(OpOperand &operand, const TokenStreams &streams) {
+  auto op = dyn_cast<NnOpInterface>(operand.getOwner());
+  if (!op)
+    return {};
+  using Axis = std::pair<Value, int64_t>;
+  llvm::SmallDenseMap<Axis, int64_t> known; // the stream of an axis
+  for (Value result : op->getResults())
+    if (TokenStreams::Place place = streams.placeOf(result); place && !op.mixesAlong(place.axis))
+      known[{result, place.axis}] = place.stream;
+  SmallVector<AxisTie> ties = op.getAxisTies();
+  for (bool isChanged = !known.empty(); isChanged;) {
+    isChanged = false;
+    for (const AxisTie &tie : ties)
+      for (auto [from, to] : {std::pair<Axis, Axis>{{tie.a, tie.axisA}, {tie.b, tie.axisB}}, {{tie.b, tie.axisB}, {tie.a, tie.axisA}}})
+        if (auto it = known.find(from); it != known.end())
+          isChanged |= known.try_emplace(to, it->second).second;
+  }
+  for (int64_t axis = 0; axis < typeOf(operand.get()).getRank(); ++axis)
+    if (auto it = known.find({operand.get(), axis}); it != known.end())
+      return {it->second, axis};
+  return {};
+}
+
+TokenUse tokenUseOf(Operation *op, const TokenStreams &streams) {
+  if (auto attention = dyn_cast<AttentionOp>(op))
+    return TokenUse::Keys;
+  if (auto slice = dyn_cast<SliceOp>(op); slice && !streams.placeOf(slice.getOutput()))
+    if (TokenStreams::Place place = streams.placeOf(slice.getInput());
+        place && leadingTokens(slice, place.axis) > 0)
+      return TokenUse::Leading;
+  for (OpOperand &operand : op->getOpOperands())
+    if (TokenStreams::Place place = streams.placeOf(operand.get()); place && operandPlace(operand, streams).axis != place.axis)
+      return TokenUse::All;
+  return TokenUse::Each;
+}
+
+} // namespace fettle

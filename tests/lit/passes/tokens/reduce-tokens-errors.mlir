@@ -1,0 +1,42 @@
+// RUN: not fettle-opt %s -split-input-file --reduce-tokens="counts=3 method=drop" 2>&1 | FileCheck %s
+
+// CHECK: tokens stay as they are: '{{.*}}' is causal: a token must not take part in others before it
+func.func @causal(%x: tensor<1x8x4xf32>, %w: tensor<4x4xf32>) -> tensor<1x8x4xf32> {
+  %h = nn.reshape %x : (tensor<1x8x4xf32>) -> tensor<1x1x8x4xf32>
+  %a = nn.attention %h, %h, %h {scale = 0.5 : f64, causal} : (tensor<1x1x8x4xf32>, tensor<1x1x8x4xf32>, tensor<1x1x8x4xf32>) -> tensor<1x1x8x4xf32>
+  %r = nn.reshape %a : (tensor<1x1x8x4xf32>) -> tensor<1x8x4xf32>
+  %m = nn.matmul %r, %w : (tensor<1x8x4xf32>, tensor<4x4xf32>) -> tensor<1x8x4xf32>
+  return %m : tensor<1x8x4xf32>
+}
+
+// -----
+
+// CHECK: tokens stay as they are: an input has an entry for each pair of tokens
+// CHECK: tokens stay as they are: '{{.*}}' has a mask for each pair of tokens
+func.func @positions(%x: tensor<1x8x4xf32>, %bias: tensor<8x8xf32>, %w: tensor<4x4xf32>) -> tensor<1x8x4xf32> {
+  %h = nn.reshape %x : (tensor<1x8x4xf32>) -> tensor<1x1x8x4xf32>
+  %a = nn.attention %h, %h, %h, %bias {scale = 0.5 : f64} : (tensor<1x1x8x4xf32>, tensor<1x1x8x4xf32>, tensor<1x1x8x4xf32>, tensor<8x8xf32>) -> tensor<1x1x8x4xf32>
+  %r = nn.reshape %a : (tensor<1x1x8x4xf32>) -> tensor<1x8x4xf32>
+  %m = nn.matmul %r, %w : (tensor<1x8x4xf32>, tensor<4x4xf32>) -> tensor<1x8x4xf32>
+  return %m : tensor<1x8x4xf32>
+}
+
+// -----
+
+// CHECK: tokens stay as they are: '{{.*}}' and what follows leave no place where all tokens lie in one tensor [n, t, c]
+func.func @last(%x: tensor<1x8x4xf32>) -> tensor<1x1x8x4xf32> {
+  %h = nn.reshape %x : (tensor<1x8x4xf32>) -> tensor<1x1x8x4xf32>
+  %a = nn.attention %h, %h, %h {scale = 0.5 : f64} : (tensor<1x1x8x4xf32>, tensor<1x1x8x4xf32>, tensor<1x1x8x4xf32>) -> tensor<1x1x8x4xf32>
+  return %a : tensor<1x1x8x4xf32>
+}
+
+// -----
+
+// CHECK: error: dropped tokens are read again; merge them instead
+func.func @dropped(%x: tensor<1x8x4xf32>, %w: tensor<4x4xf32>) -> tensor<1x8x4xf32> {
+  %h = nn.reshape %x : (tensor<1x8x4xf32>) -> tensor<1x1x8x4xf32>
+  %a = nn.attention %h, %h, %h {scale = 0.5 : f64} : (tensor<1x1x8x4xf32>, tensor<1x1x8x4xf32>, tensor<1x1x8x4xf32>) -> tensor<1x1x8x4xf32>
+  %r = nn.reshape %a : (tensor<1x1x8x4xf32>) -> tensor<1x8x4xf32>
+  %m = nn.matmul %r, %w : (tensor<1x8x4xf32>, tensor<4x4xf32>) -> tensor<1x8x4xf32>
+  return %m : tensor<1x8x4xf32>
+}
