@@ -61,7 +61,7 @@ static NumericClass floatClassOf(Operation *op) {
           [](auto op) { return op.getKind() == ScatterKind::replace ? NumericClass::Exact : NumericClass::Close; })
       .Case<BatchNormOp>([](BatchNormOp) { return NumericClass::Close; })
       .Case<MatMulOp, ConvOp, ConvTransposeOp, AttentionOp, LstmOp, GruOp, RnnOp, SoftmaxOp, LayerNormOp, LrnOp,
-            CumSumOp, DetOp>([](auto) { return NumericClass::Loose; })
+            CumSumOp, DetOp, MergeTokensOp>([](auto) { return NumericClass::Loose; })
       // Constants, movement, comparisons, conversions; quantization is IEEE arithmetic in a fixed order.
       .Default([](Operation *) { return NumericClass::Exact; });
 }

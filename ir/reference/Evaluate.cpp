@@ -56,6 +56,8 @@ FailureOr<Results> evaluate(Operation *op, Operands operands) {
           [&](auto op) { return evaluateOp(op, operands); })
       .Case<nn::GatherOp, nn::GatherElementsOp, nn::GatherNdOp, nn::ScatterElementsOp, nn::ScatterNdOp,
             nn::ReverseSequenceOp, nn::ResizeOp>([&](auto op) { return evaluateOp(op, operands); })
+      .Case<nn::MatchTokensOp, nn::DropTokensOp, nn::MergeTokensOp, nn::UnmergeTokensOp>(
+          [&](auto op) { return evaluateOp(op, operands); })
       .Case<nn::QuantizeOp, nn::DequantizeOp, nn::RescaleOp>([&](auto op) { return evaluateOp(op, operands); })
       .Case<nn::KernelOp>([&](auto op) { return evaluateBlock(op.getBody().front(), operands); })
       .Default([](Operation *op) { return op->emitOpError("is not known to the reference interpreter"); });

@@ -67,6 +67,11 @@ Results evaluateOp(nn::ScatterElementsOp op, Operands operands);
 Results evaluateOp(nn::ScatterNdOp op, Operands operands);
 Results evaluateOp(nn::ReverseSequenceOp op, Operands operands);
 Results evaluateOp(nn::ResizeOp op, Operands operands);
+// Tokens.cpp
+Results evaluateOp(nn::MatchTokensOp op, Operands operands);
+Results evaluateOp(nn::DropTokensOp op, Operands operands);
+Results evaluateOp(nn::MergeTokensOp op, Operands operands);
+Results evaluateOp(nn::UnmergeTokensOp op, Operands operands);
 // Quantization.cpp, Rescale.cpp
 Results evaluateOp(nn::QuantizeOp op, Operands operands);
 Results evaluateOp(nn::DequantizeOp op, Operands operands);

@@ -50,8 +50,8 @@ std::vector<std::string> zeros(ArrayRef<const char *> types) {
   return constants;
 }
 
-void expectRefused(StringRef text, ArrayRef<const char *> operandTypes, StringRef message) {
-  OneOp op(text, zeros(operandTypes));
+void expectRefused(StringRef text, ArrayRef<const char *> operandTypes, StringRef message, unsigned numResults) {
+  OneOp op(text, zeros(operandTypes), numResults);
   EXPECT_EQ(op.op, nullptr) << "accepted: " << text.str();
   EXPECT_NE(op.messages.find(message.str()), std::string::npos) << op.messages;
 }

@@ -35,7 +35,8 @@ struct OneOp {
 /// "dense<0> : TYPE" for each type: operands for tests of shapes.
 std::vector<std::string> zeros(llvm::ArrayRef<const char *> types);
 /// The op is refused, and some diagnostic contains `message`.
-void expectRefused(llvm::StringRef text, llvm::ArrayRef<const char *> operandTypes, llvm::StringRef message);
+void expectRefused(llvm::StringRef text, llvm::ArrayRef<const char *> operandTypes, llvm::StringRef message,
+                   unsigned numResults = 1);
 /// The op verifies.
 void expectAccepted(llvm::StringRef text, llvm::ArrayRef<const char *> operandTypes, unsigned numResults = 1);
 /// Element by element within `tolerance`.

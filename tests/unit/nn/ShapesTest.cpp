@@ -183,3 +183,37 @@ TEST(TryCreate, ReportsInsteadOfEnding) {
   ASSERT_TRUE(succeeded(right));
   EXPECT_EQ(right->getOutput().getType().getShape(), ArrayRef<int64_t>({2, 2}));
 }
+
+TEST(NnShapes, ReductionsOfTokens) {
+  auto match = [](const char *attributes) {
+    return std::string("nn.match_tokens %0 {") + attributes + "} : (tensor<2x7x4xf32>) -> tensor<2x7xi32>";
+  };
+  expectAccepted(match("remove = 3 : i64"), {"tensor<2x7x4xf32>"});
+  expectRefused(match("remove = 4 : i64"), {"tensor<2x7x4xf32>"},
+                "of 7 tokens, 0 of them protected, 4 cannot be merged into others");
+  expectRefused(match("remove = 3 : i64, protect = 2 : i64"), {"tensor<2x7x4xf32>"}, "2 of them protected, 3 cannot");
+  expectRefused(match("remove = -1 : i64"), {"tensor<2x7x4xf32>"}, "-1 cannot be merged");
+  expectRefused(match("remove = 0 : i64, protect = 8 : i64"), {"tensor<2x7x4xf32>"}, "8 of them protected");
+  expectRefused(match("remove = 1 : i64, reach = -1 : i64"), {"tensor<2x7x4xf32>"}, "a reach of -1 is negative");
+  expectRefused("nn.match_tokens %0 {remove = 1 : i64} : (tensor<7x4xf32>) -> tensor<7x4xi32>", {"tensor<7x4xf32>"},
+                "metric of shape 7x4 has rank 2 where 3 is needed");
+  expectRefused("nn.match_tokens %0, %1 {remove = 1 : i64} : (tensor<2x7x4xf32>, tensor<2x6xf32>) -> tensor<2x7xi32>",
+                {"tensor<2x7x4xf32>", "tensor<2x6xf32>"}, "are not one for each token");
+  expectAccepted("nn.drop_tokens %0 {keep = 2 : i64, protect = 2 : i64} : (tensor<2x7xf16>) -> tensor<2x7xi32>",
+                 {"tensor<2x7xf16>"});
+  expectRefused("nn.drop_tokens %0 {keep = 1 : i64, protect = 2 : i64} : (tensor<2x7xf16>) -> tensor<2x7xi32>",
+                {"tensor<2x7xf16>"}, "of 7 tokens, 2 of them protected, 1 cannot be kept");
+  expectAccepted("nn.merge_tokens %0, %1 {tokens = 5 : i64} : (tensor<2x7x4xf32>, tensor<2x7xi32>) -> "
+                 "(tensor<2x5x4xf32>, tensor<2x5xf32>)",
+                 {"tensor<2x7x4xf32>", "tensor<2x7xi32>"}, 2);
+  expectRefused("nn.merge_tokens %0, %1 {tokens = 8 : i64} : (tensor<2x7x4xf32>, tensor<2x7xi32>) -> "
+                "(tensor<2x8x4xf32>, tensor<2x8xf32>)",
+                {"tensor<2x7x4xf32>", "tensor<2x7xi32>"}, "7 tokens cannot become 8", 2);
+  expectRefused("nn.merge_tokens %0, %1 {tokens = 5 : i64} : (tensor<2x7x4xf32>, tensor<2x7xi64>) -> "
+                "(tensor<2x5x4xf32>, tensor<2x5xf32>)",
+                {"tensor<2x7x4xf32>", "tensor<2x7xi64>"}, "is not one i32 for each token of 2x7x4", 2);
+  expectAccepted("nn.unmerge_tokens %0, %1 : (tensor<2x5x4xf32>, tensor<2x7xi32>) -> tensor<2x7x4xf32>",
+                 {"tensor<2x5x4xf32>", "tensor<2x7xi32>"});
+  expectRefused("nn.unmerge_tokens %0, %1 : (tensor<2x5x4xf32>, tensor<3x7xi32>) -> tensor<2x7x4xf32>",
+                {"tensor<2x5x4xf32>", "tensor<3x7xi32>"}, "is not one i32 for each token of 2x7x4");
+}
