@@ -20,7 +20,7 @@ static constexpr int64_t unrollLimit = 32;
 
 std::optional<std::string> ElementEmitter::whyNot(Operation *op) {
   if (isa<nn::LstmOp, nn::GruOp, nn::RnnOp, nn::CumSumOp, nn::TopKOp, nn::ScatterElementsOp, nn::ScatterNdOp,
-          nn::NonMaxSuppressionOp, nn::KernelOp>(op))
+          nn::NonMaxSuppressionOp, nn::MatchTokensOp, nn::DropTokensOp, nn::MergeTokensOp, nn::UnmergeTokensOp, nn::KernelOp>(op))
     return "'" + op->getName().getStringRef().str() + "' has no result that can be computed element by element";
   if (auto constant = dyn_cast<nn::ConstantOp>(op); constant && !cast<ElementsAttr>(constant.getValue()).isSplat() &&
                                                     cast<ElementsAttr>(constant.getValue()).getNumElements() > 1)

@@ -22,7 +22,7 @@ mlir::FailureOr<LoweredKernel> buildRows(nn::KernelOp kernel, const CpuTarget &t
 mlir::FailureOr<LoweredKernel> buildAttention(nn::KernelOp kernel, const CpuTarget &target, mlir::OpBuilder &b);
 /// nn.lstm, nn.gru, nn.rnn.
 mlir::FailureOr<LoweredKernel> buildRecurrent(nn::KernelOp kernel, const CpuTarget &target, mlir::OpBuilder &b);
-/// Ops whose result cannot be computed element by element: top_k, cumsum, scatter, non_max_suppression...
+/// Ops whose result cannot be computed element by element: top_k, cumsum, scatter, non_max_suppression, match_tokens...
 mlir::FailureOr<LoweredKernel> buildSequential(nn::KernelOp kernel, const CpuTarget &target, mlir::OpBuilder &b);
 /// Everything else: a loop nest over the result, producers computed where they are read.
 mlir::FailureOr<LoweredKernel> buildLoops(nn::KernelOp kernel, const CpuTarget &target, mlir::OpBuilder &b);

@@ -80,6 +80,15 @@ void emitIf(ImplicitLocOpBuilder &b, Value condition, llvm::function_ref<void()>
   body();
 }
 
+void emitIf(ImplicitLocOpBuilder &b, Value condition, llvm::function_ref<void()> body, llvm::function_ref<void()> otherwise) {
+  auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  body();
+  b.setInsertionPointToStart(branch.elseBlock());
+  otherwise();
+}
+
 SmallVector<Value> delinearize(ImplicitLocOpBuilder &b, Value index, ArrayRef<int64_t> extents) {
   SmallVector<Value> coordinates(extents.size());
   for (int64_t i = extents.size(); i-- > 0;) {

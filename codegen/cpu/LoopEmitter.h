@@ -40,6 +40,9 @@ void forbidUnrolling(mlir::scf::ForOp loop);
 
 /// if (condition) body.
 void emitIf(mlir::ImplicitLocOpBuilder &b, mlir::Value condition, llvm::function_ref<void()> body);
+/// if (condition) body; else otherwise.
+void emitIf(mlir::ImplicitLocOpBuilder &b, mlir::Value condition, llvm::function_ref<void()> body,
+            llvm::function_ref<void()> otherwise);
 
 /// Row-major coordinates of the linear index `index` in a space of `extents`.
 llvm::SmallVector<mlir::Value> delinearize(mlir::ImplicitLocOpBuilder &b, mlir::Value index,

@@ -1,8 +1,8 @@
 //===- SequentialBuilder.cpp - ops that are small algorithms --------------===//
 //
-// Sorting, running sums, scatters: results that no element can be asked for on
-// its own. Loops over scalars, always in the same order; tiles are rows that do
-// not depend on each other, where there are such.
+// Sorting, running sums, scatters, assignments of tokens: results that no element
+// can be asked for on its own. Loops in a fixed order; tiles are rows or images that
+// do not depend on each other, where there are such.
 //
 //===----------------------------------------------------------------------===//
 
@@ -68,11 +68,15 @@ static bool isEmpty(Value value) { return cast<RankedTensorType>(value.getType()
 
 FailureOr<LoweredKernel> buildSequential(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
   Operation *root = findRoot(kernel.getBody().front());
-  if (!isa_and_nonnull<nn::CumSumOp, nn::TopKOp, nn::ScatterElementsOp, nn::ScatterNdOp, nn::NonMaxSuppressionOp>(root))
+  if (!isa_and_nonnull<nn::CumSumOp, nn::TopKOp, nn::ScatterElementsOp, nn::ScatterNdOp, nn::NonMaxSuppressionOp,
+                       nn::MatchTokensOp, nn::DropTokensOp, nn::MergeTokensOp, nn::UnmergeTokensOp>(root))
     return failure();
   if (auto suppression = dyn_cast<nn::NonMaxSuppressionOp>(root))
     if (cast<RankedTensorType>(suppression.getScores().getType()).getDimSize(2) > maxSuppressionBoxes)
       return failure();
+  if (isa<nn::MatchTokensOp, nn::DropTokensOp, nn::MergeTokensOp>(root) &&
+      cast<RankedTensorType>(root->getOperand(0).getType()).getDimSize(1) > maxSequenceTokens)
+    return failure();
   if (kernel.getBody().front().getTerminator()->getOperands() != ValueRange(root->getResults()))
     return failure();
   for (Value operand : root->getOperands())
@@ -93,7 +97,11 @@ FailureOr<LoweredKernel> buildSequential(nn::KernelOp kernel, const CpuTarget &t
                       .Case([&](nn::TopKOp op) { return emitTopK(frame, op, buffers); })
                       .Case([&](nn::ScatterElementsOp op) { return emitScatterElements(frame, op, buffers); })
                       .Case([&](nn::ScatterNdOp op) { return emitScatterNd(frame, op, buffers); })
-                      .Case([&](nn::NonMaxSuppressionOp op) { return emitNonMaxSuppression(frame, op, buffers); });
+                      .Case([&](nn::NonMaxSuppressionOp op) { return emitNonMaxSuppression(frame, op, buffers); })
+                      .Case([&](nn::MatchTokensOp op) { return emitMatchTokens(frame, op, buffers, target); })
+                      .Case([&](nn::DropTokensOp op) { return emitDropTokens(frame, op, buffers, target); })
+                      .Case([&](nn::MergeTokensOp op) { return emitMergeTokens(frame, op, buffers, target); })
+                      .Case([&](nn::UnmergeTokensOp op) { return emitUnmergeTokens(frame, op, buffers, target); });
   return lowered;
 }
 

@@ -3,6 +3,7 @@
 #define FETTLE_CODEGEN_CPU_SEQUENTIALEMITTERS_H
 
 #include "codegen/cpu/LoopEmitter.h"
+#include "ir/target/CpuTarget.h"
 
 namespace fettle::codegen {
 
@@ -19,6 +20,13 @@ int64_t emitTopK(FlatFrame &frame, nn::TopKOp op, const SequentialBuffers &buffe
 int64_t emitNonMaxSuppression(FlatFrame &frame, nn::NonMaxSuppressionOp op, const SequentialBuffers &buffers);
 /// Boxes per image beyond which the candidates would not fit on the stack.
 constexpr int64_t maxSuppressionBoxes = 64 * 1024;
+
+int64_t emitMatchTokens(FlatFrame &frame, nn::MatchTokensOp op, const SequentialBuffers &buffers, const CpuTarget &target);
+int64_t emitDropTokens(FlatFrame &frame, nn::DropTokensOp op, const SequentialBuffers &buffers, const CpuTarget &target);
+int64_t emitMergeTokens(FlatFrame &frame, nn::MergeTokensOp op, const SequentialBuffers &buffers, const CpuTarget &target);
+int64_t emitUnmergeTokens(FlatFrame &frame, nn::UnmergeTokensOp op, const SequentialBuffers &buffers, const CpuTarget &target);
+/// Tokens of a sequence beyond which what is noted about each would not fit on the stack.
+constexpr int64_t maxSequenceTokens = 64 * 1024;
 
 /// Rows along one axis of a tensor: element i of row r lies at start(r) + i * stride.
 struct AxisRows {
