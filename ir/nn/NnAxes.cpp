@@ -7,6 +7,9 @@
 //   x.c ~ w.c,  w.o ~ y.o,  bias.0 ~ y.o,  x.n ~ y.n
 // Spatial axes are not tied: a window mixes positions.
 //
+// A tie does not say that positions along it can be computed one by one: a softmax
+// ties the axis that it normalizes. mixesAlong tells these apart.
+//
 //===----------------------------------------------------------------------===//
 
 #include "ir/nn/ShapeRules.h"
@@ -222,5 +225,30 @@ template <typename OpTy> static Ties tieQuantized(OpTy op) {
 }
 Ties QuantizeOp::getAxisTies() { return tieQuantized(*this); }
 Ties DequantizeOp::getAxisTies() { return tieQuantized(*this); }
+
+
+/// Which keys a causal query sees, and which of fewer key heads a query head reads, follows from its place.
+bool AttentionOp::mixesAlong(int64_t axis) {
+  bool hasGroups = getKey().getType().getDimSize(1) != getQuery().getType().getDimSize(1);
+  return (axis == 1 && hasGroups) || (axis == 2 && getCausal());
+}
+
+/// Which input channels an output channel reads follows from its place where there are groups.
+template <typename OpTy> static bool mixesGroups(OpTy op, int64_t axis) {
+  int64_t channel = op.getChannelsLast() ? op.getInput().getType().getRank() - 1 : 1;
+  return axis == channel && op.getGroups() != 1;
+}
+bool ConvOp::mixesAlong(int64_t axis) { return mixesGroups(*this, axis); }
+bool ConvTransposeOp::mixesAlong(int64_t axis) { return mixesGroups(*this, axis); }
+
+/// Blocks that share a scale begin at the first position.
+template <typename OpTy> static bool mixesBlocks(OpTy op, int64_t axis) {
+  ArrayRef<int64_t> scales = shapeOf(op.getScale()), shape = shapeOf(op.getInput());
+  bool isTensor = tensorType(op.getScale()).getNumElements() == 1;
+  bool isAxis = scales.size() == 1 && op.getAxis() < shape.size() && scales[0] == shape[op.getAxis()];
+  return !isTensor && !isAxis && scales[axis] != 1;
+}
+bool QuantizeOp::mixesAlong(int64_t axis) { return mixesBlocks(*this, axis); }
+bool DequantizeOp::mixesAlong(int64_t axis) { return mixesBlocks(*this, axis); }
 
 } // namespace fettle::nn

@@ -17,7 +17,8 @@ def NnOpInterface : OpInterface<"NnOpInterface"> {
       axis `axisA` of value `a` and axis `axisB` of value `b` must be cut together.}],
       "::llvm::SmallVector<::fettle::nn::AxisTie>", "getAxisTies", (ins), "", "return {};">,
     InterfaceMethod<[{Whether elements of the result at one index of `axis` depend on those of operands at other indices of
-      the axes that are tied to it (softmax along it): it cannot be computed for a part of them alone.}],
+      the axes that are tied to it (softmax along it), or on the index itself (causal attention): they cannot be computed
+      for a part of them alone. Where it does not, the op on a slice of all tied axes gives that slice of the result.}],
       "bool", "mixesAlong", (ins "int64_t":$axis), "", "return false;">,
     InterfaceMethod<[{Operands that may be read as 8-bit integers, with the axis along which
       their scale may vary (-1: per tensor only). Empty: the op has no integer form.}],

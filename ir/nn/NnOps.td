@@ -111,7 +111,7 @@ def Nn_MatMulOp : Nn_InferredOp<"matmul", [], ["getMacs", "getAxisTies", "getQua
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }
 
-def Nn_ConvOp : Nn_InferredOp<"conv", [], ["getMacs", "getAxisTies", "getQuantizableOperands"]> {
+def Nn_ConvOp : Nn_InferredOp<"conv", [], ["getMacs", "getAxisTies", "mixesAlong", "getQuantizableOperands"]> {
   let summary = "convolution (cross-correlation) of any spatial rank, grouped, dilated";
   let description = [{
     bias is [out]. 8-bit integer operands give i32, and `zero_point` is subtracted from every element of the input:
@@ -125,7 +125,7 @@ def Nn_ConvOp : Nn_InferredOp<"conv", [], ["getMacs", "getAxisTies", "getQuantiz
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }
 
-def Nn_ConvTransposeOp : Nn_InferredOp<"conv_transpose", [], ["getMacs", "getAxisTies", "getQuantizableOperands"]> {
+def Nn_ConvTransposeOp : Nn_InferredOp<"conv_transpose", [], ["getMacs", "getAxisTies", "mixesAlong", "getQuantizableOperands"]> {
   let summary = "transposed convolution";
   let description = [{
     weight [in, out/groups, <spatial>]; bias [out]. Extent: (x-1)*stride + output_padding + (k-1)*dilation + 1 - pads.
@@ -138,7 +138,7 @@ def Nn_ConvTransposeOp : Nn_InferredOp<"conv_transpose", [], ["getMacs", "getAxi
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }
 
-def Nn_AttentionOp : Nn_InferredOp<"attention", [], ["getMacs", "getAxisTies"]> {
+def Nn_AttentionOp : Nn_InferredOp<"attention", [], ["getMacs", "getAxisTies", "mixesAlong"]> {
   let summary = "softmax(scale q k^T + mask) v";
   let description = [{
     query [n, heads, s, d], key [n, kv_heads, t, d], value [n, kv_heads, t, e]; heads is a multiple of
@@ -430,7 +430,7 @@ def Nn_UnmergeTokensOp : Nn_InferredOp<"unmerge_tokens", [], ["getAxisTies"]> {
 
 //===--- Quantization -----------------------------------------------------===//
 
-def Nn_QuantizeOp : Nn_Op<"quantize", [], ["getAxisTies"]> {
+def Nn_QuantizeOp : Nn_Op<"quantize", [], ["getAxisTies", "mixesAlong"]> {
   let summary = "saturate(round_half_even(x / scale) + zero_point), rule ieee_f32";
   let description = [{
     scale and zero_point are scalars, or one-dimensional along `axis`, or of the input's rank with each axis a divisor
@@ -441,7 +441,7 @@ def Nn_QuantizeOp : Nn_Op<"quantize", [], ["getAxisTies"]> {
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
   let hasVerifier = 1;
 }
-def Nn_DequantizeOp : Nn_Op<"dequantize", [], ["getAxisTies"]> {
+def Nn_DequantizeOp : Nn_Op<"dequantize", [], ["getAxisTies", "mixesAlong"]> {
   let summary = "(q - zero_point) * scale";
   let arguments = (ins Nn_Tensor:$input, Nn_Tensor:$scale, Optional<Nn_Tensor>:$zero_point, DefaultValuedAttr<I64Attr, "1">:$axis);
   let results = (outs Nn_Tensor:$output);

@@ -4,6 +4,28 @@
 
 include "mlir/Pass/PassBase.td"
 
+def DropUnreadTokensPass : Pass<"drop-unread-tokens", "::mlir::func::FuncOp"> {
+  let summary = "computes only those positions of each axis that are read";
+  let description = [{
+    Where a head reads one token, all that works on each token by itself is computed for that token alone, up to the
+    last attention, which still reads keys and values of all. A product of queries, keys and values is
+    split where fewer queries than keys are read. Any axis and range will do, in any op whose axis ties say what it reads; nothing is
+    computed twice, and nothing changes where slices would copy more than is saved.
+
+    ```mlir
+    // before
+    %0 = nn.matmul %x, %w : (tensor<1x65x128xf32>, tensor<128x256xf32>) -> tensor<1x65x256xf32>
+    %1 = nn.unary gelu %0 : (tensor<1x65x256xf32>) -> tensor<1x65x256xf32>
+    %2 = nn.slice %1 {starts = array<i64: 0, 0, 0>, sizes = array<i64: 1, 1, 256>, ...} : (...) -> tensor<1x1x256xf32>
+    // after
+    %s = nn.slice %x {starts = array<i64: 0, 0, 0>, sizes = array<i64: 1, 1, 128>, ...} : (...) -> tensor<1x1x128xf32>
+    %0 = nn.matmul %s, %w : (tensor<1x1x128xf32>, tensor<128x256xf32>) -> tensor<1x1x256xf32>
+    %2 = nn.unary gelu %0 : (tensor<1x1x256xf32>) -> tensor<1x1x256xf32>
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+}
+
 def ReduceTokensPass : Pass<"reduce-tokens", "::mlir::func::FuncOp"> {
   let summary = "merges or drops tokens of transformers between attention and MLP";
   let description = [{

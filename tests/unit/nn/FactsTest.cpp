@@ -64,6 +64,42 @@ TEST(NnFacts, AxisTies) {
   EXPECT_EQ(tiesOf(sum), std::vector<std::string>({"0.0=r.0", "0.2=r.1"}));
 }
 
+/// Axes of the result along which the op mixes positions.
+static std::vector<int64_t> mixedAxes(StringRef text, ArrayRef<const char *> operandTypes) {
+  OneOp op(text, zeros(operandTypes));
+  std::vector<int64_t> axes;
+  for (int64_t axis = 0; axis < cast<RankedTensorType>(op.op->getResult(0).getType()).getRank(); ++axis)
+    if (factsOf(op).mixesAlong(axis))
+      axes.push_back(axis);
+  return axes;
+}
+
+TEST(NnFacts, MixedAxes) {
+  using Axes = std::vector<int64_t>;
+  EXPECT_EQ(mixedAxes("nn.unary relu %0 : (tensor<2x3xf32>) -> tensor<2x3xf32>", {"tensor<2x3xf32>"}), Axes());
+  EXPECT_EQ(mixedAxes("nn.softmax %0 {axis = 1 : i64} : (tensor<2x3x4xf32>) -> tensor<2x3x4xf32>", {"tensor<2x3x4xf32>"}), Axes({1}));
+  EXPECT_EQ(mixedAxes("nn.layer_norm %0 {axis = 1 : i64, epsilon = 1.0e-05 : f64, operandSegmentSizes = array<i32: 1, 0, 0>} : "
+                      "(tensor<2x3x4xf32>) -> tensor<2x3x4xf32>",
+                      {"tensor<2x3x4xf32>"}),
+            Axes({1, 2}));
+  EXPECT_EQ(mixedAxes("nn.cumsum %0 {axis = 0 : i64} : (tensor<2x3xf32>) -> tensor<2x3xf32>", {"tensor<2x3xf32>"}), Axes({0}));
+  EXPECT_EQ(mixedAxes(depthwise, {"tensor<2x6x8x8xf32>", "tensor<6x1x3x3xf32>"}), Axes({1}));
+  const char *query = "tensor<1x4x5x8xf32>", *keys = "tensor<1x2x5x8xf32>";
+  EXPECT_EQ(mixedAxes("nn.attention %0, %1, %2 {scale = 1.0 : f64} : (tensor<1x4x5x8xf32>, tensor<1x4x5x8xf32>, tensor<1x4x5x8xf32>) -> "
+                      "tensor<1x4x5x8xf32>",
+                      {query, query, query}),
+            Axes());
+  EXPECT_EQ(mixedAxes("nn.attention %0, %1, %2 {scale = 1.0 : f64, causal} : (tensor<1x4x5x8xf32>, tensor<1x2x5x8xf32>, "
+                      "tensor<1x2x5x8xf32>) -> tensor<1x4x5x8xf32>",
+                      {query, keys, keys}),
+            Axes({1, 2}));
+  EXPECT_EQ(mixedAxes("nn.dequantize %0, %1 {axis = 1 : i64} : (tensor<4x6xi8>, tensor<6xf32>) -> tensor<4x6xf32>",
+                      {"tensor<4x6xi8>", "tensor<6xf32>"}),
+            Axes());
+  EXPECT_EQ(mixedAxes("nn.dequantize %0, %1 : (tensor<4x6xi8>, tensor<1x2xf32>) -> tensor<4x6xf32>", {"tensor<4x6xi8>", "tensor<1x2xf32>"}),
+            Axes({1}));
+}
+
 TEST(NnFacts, QuantizableOperands) {
   OneOp conv(depthwise, zeros({"tensor<2x6x8x8xf32>", "tensor<6x1x3x3xf32>"}));
   auto operands = factsOf(conv).getQuantizableOperands();
