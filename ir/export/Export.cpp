@@ -15,7 +15,7 @@ static ExportFunction findExport(Operation *op) {
     llvm::StringMap<ExportFunction> result;
     for (auto family :
          {attentionExports, contractionExports, elementwiseExports, gatherExports, imageExports, movementExports,
-          normalizationExports, poolingExports, quantizationExports, recurrentExports, reductionExports})
+          normalizationExports, poolingExports, quantizationExports, recurrentExports, reductionExports, tokenExports})
       for (const ExportEntry &entry : family())
         result[entry.op] = entry.write;
     return result;

@@ -34,6 +34,7 @@ llvm::ArrayRef<ExportEntry> movementExports();
 llvm::ArrayRef<ExportEntry> gatherExports();
 llvm::ArrayRef<ExportEntry> imageExports();
 llvm::ArrayRef<ExportEntry> quantizationExports();
+llvm::ArrayRef<ExportEntry> tokenExports();
 
 } // namespace fettle
 
