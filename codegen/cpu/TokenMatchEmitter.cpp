@@ -161,6 +161,9 @@ MatchEmitter::Vectors MatchEmitter::emitDistances(ArrayRef<Value> sourceRows, Ar
   Vectors start(sourceRows.size() * targetRows.size(), zero);
   Vectors sums =
       emitFor(b, 0, whole, lanes, start, [&](Value at, ValueRange sums) { return step(sums, loadAt(at), {}); });
+  // Two turns at once are more than the registers hold.
+  if (auto loop = sums.front().getDefiningOp<scf::ForOp>())
+    forbidUnrolling(loop);
   if (rest > 0 && whole > 0) {
     SmallVector<bool> isNew;
     for (int64_t lane = 0; lane < lanes; ++lane)
