@@ -104,6 +104,17 @@ Layer makeLayerNorm(Numbers v) {
                         x, scale)};
 }
 
+/// An image's tokens behind a protected one, a quarter of which is merged into others. A squared difference counts as
+/// one multiply-add.
+Layer makeMatch(Numbers v) {
+  int64_t tokens = v[0], width = v[1], sources = (tokens - 1) / 2;
+  std::string x = tensor(llvm::formatv("1x{0}x{1}", tokens, width).str()), y = tensor(llvm::formatv("1x{0}", tokens).str(), "i32");
+  return {llvm::formatv("func.func @f(%x: {0}) -> {1} {{\n  %0 = nn.match_tokens %x {{remove = {2} : i64, protect = 1 : i64} : ({0}) -> {1}\n"
+                        "  return %0 : {1}\n}",
+                        x, y, tokens / 4),
+          double(sources) * (tokens - 1 - sources) * width};
+}
+
 /// LSTM (four gates) or GRU (three), forward, with biases and without initial states.
 Layer makeRecurrent(Numbers v, int64_t gates) {
   int64_t steps = v[0], batch = v[1], inputs = v[2], hidden = v[3];
@@ -140,6 +151,7 @@ const Kind kinds[] = {
     {"softmax", 3, [](Numbers v, Precision) { return makeSoftmax(v); }},
     {"mean", 3, [](Numbers v, Precision) { return makeMean(v); }},
     {"layer_norm", 2, [](Numbers v, Precision) { return makeLayerNorm(v); }},
+    {"match_tokens", 2, [](Numbers v, Precision) { return makeMatch(v); }},
     {"lstm", 4, [](Numbers v, Precision) { return makeRecurrent(v, 4); }},
     {"gru", 4, [](Numbers v, Precision) { return makeRecurrent(v, 3); }},
 };
