@@ -77,6 +77,30 @@ static Operation *boxes(RandomFunction &f) {
                                          llvm::APFloat(0.2), llvm::APFloat(-0.5), f.chance(2));
 }
 
+/// Costs of match_tokens are rounded: only floats that rarely tie.
+static Operation *tokens(RandomFunction &f, Type element) {
+  int64_t images = f.roll(1, 3), count = f.roll(1, 40), width = f.roll(1, 40),
+          protect = f.roll(0, std::min<int64_t>(2, count));
+  Type i32 = f.b.getI32Type();
+  auto sizes = [&] { return f.chance(2) ? f.input({images, count}, element) : Value(); };
+  switch (f.roll(4)) {
+  case 0:
+    return nn::MatchTokensOp::create(f.b, f.input({images, count, width}, element), Value(),
+                                     uint64_t(f.roll(0, (count - protect) / 2)), uint64_t(protect),
+                                     uint64_t(f.roll(4)));
+  case 1:
+    return nn::DropTokensOp::create(f.b, f.input({images, count}, element), uint64_t(f.roll(protect, count)),
+                                    uint64_t(protect));
+  case 2: {
+    Value input = f.input({images, count, width}, element), assignment = f.input({images, count}, i32);
+    return nn::MergeTokensOp::create(f.b, input, assignment, sizes(), uint64_t(f.roll(1, count)));
+  }
+  default:
+    return nn::UnmergeTokensOp::create(f.b, f.input({images, f.roll(1, count), width}, element),
+                                       f.input({images, count}, i32));
+  }
+}
+
 RandomKernel makeRandomSequence(unsigned seed) {
   RandomFunction f(seed);
   RandomKernel kernel;
@@ -84,7 +108,7 @@ RandomKernel makeRandomSequence(unsigned seed) {
   bool isFloat = isa<FloatType>(element);
   kernel.tolerance = element.isF16() ? 0.02 : 1e-4;
   Operation *root;
-  switch (f.roll(6)) {
+  switch (f.roll(7)) {
   case 0:
   case 1:
     root = recurrent(f);
@@ -108,8 +132,12 @@ RandomKernel makeRandomSequence(unsigned seed) {
     root = scatter(f, element);
     kernel.isExact = !isFloat;
     break;
-  default:
+  case 5:
     root = boxes(f);
+    break;
+  default:
+    root = tokens(f, f.pick<Type>({f.b.getF32Type(), f.b.getF64Type()}));
+    kernel.isExact = !isa<nn::MergeTokensOp>(root);
   }
   kernel.text = f.finish(root->getResults());
   return kernel;

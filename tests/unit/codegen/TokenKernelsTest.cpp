@@ -184,3 +184,11 @@ TEST(TokenKernels, UnmergeTokens) {
             targets[tokens % 4],
             [&](RankedTensorType type, unsigned i) { return randomTensor(type, i, -2, i == 0 ? 2 : tokens + 1); });
 }
+
+TEST(TokenKernels, SequencesThatAreTooLongForTheStackAreRefused) {
+  EXPECT_FALSE(KernelRun(matchTokens(1, 70000, 1, "remove = 1 : i64", false), codegen::buildSequential).built());
+  EXPECT_FALSE(KernelRun(dropTokens(1, 70000, 1, 0, "f32"), codegen::buildSequential).built());
+  EXPECT_FALSE(KernelRun(mergeTokens(1, 70000, 1, 1, false), codegen::buildSequential).built());
+  expectEqualRuns(dropTokens(1, 64 * 1024, 40000, 0, "f64"), "cpu:native",
+                  [](RankedTensorType type, unsigned) { return roundedTo(randomTensor(type, 1), 1e-3); });
+}

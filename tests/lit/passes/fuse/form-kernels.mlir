@@ -159,3 +159,21 @@ func.func @bytes(%x: tensor<4x4xf32>, %q: tensor<4x4xui8>) -> (tensor<4x4xf32>, 
   %3 = nn.softmax %0 {axis = 1 : i64} : (tensor<4x4xf32>) -> tensor<4x4xf32>
   return %2, %3 : tensor<4x4xf32>, tensor<4x4xf32>
 }
+
+// Tokens are matched and merged in kernels of their own; the sizes that nobody reads are written all the same.
+// CHECK-LABEL: func.func @tokens
+// CHECK: nn.kernel({{.*}}) attributes {kind = "map"}
+// CHECK: %[[A:.*]] = nn.kernel({{.*}}) attributes {kind = "match_tokens"}
+// CHECK-NEXT: nn.match_tokens
+// CHECK-NEXT: nn.yield
+// CHECK: nn.kernel({{.*}} = %[[A]]) attributes {kind = "merge_tokens"} : {{.*}} -> (tensor<1x5x8xf32>, tensor<1x5xf32>)
+// CHECK-NEXT: nn.merge_tokens
+// CHECK-NEXT: nn.yield
+// CHECK: nn.kernel({{.*}}) attributes {kind = "map"}
+func.func @tokens(%x: tensor<1x7x8xf32>) -> tensor<1x5x8xf32> {
+  %0 = nn.unary exp %x : (tensor<1x7x8xf32>) -> tensor<1x7x8xf32>
+  %1 = nn.match_tokens %0 {remove = 2 : i64} : (tensor<1x7x8xf32>) -> tensor<1x7xi32>
+  %2, %3 = nn.merge_tokens %0, %1 {tokens = 5 : i64} : (tensor<1x7x8xf32>, tensor<1x7xi32>) -> (tensor<1x5x8xf32>, tensor<1x5xf32>)
+  %4 = nn.unary exp %2 : (tensor<1x5x8xf32>) -> tensor<1x5x8xf32>
+  return %4 : tensor<1x5x8xf32>
+}
