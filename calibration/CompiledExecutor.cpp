@@ -10,7 +10,6 @@
 #include "calibration/CompiledExecutor.h"
 #include "codegen/artifact/Artifact.h"
 #include "codegen/artifact/Loader.h"
-#include "codegen/cpu/CompileModule.h"
 #include "ir/nn/Nn.h"
 #include "passes/Pipelines.h"
 #include "mlir/IR/IRMapping.h"
@@ -107,6 +106,7 @@ llvm::Expected<std::unique_ptr<TappedProgram>> CompiledExecutor::prepare(func::F
     return target.takeError();
   codegen::CompileOptions options;
   options.jobs = jobs;
+  options.cache = &kernels;
   auto compiled = codegen::compileModule(*clone, *target, options);
   if (!compiled)
     return compiled.takeError();

@@ -3,6 +3,7 @@
 #define FETTLE_CALIBRATION_COMPILEDEXECUTOR_H
 
 #include "calibration/Samples.h"
+#include "codegen/cpu/CompileModule.h"
 #include "ir/profile/Executor.h"
 
 namespace fettle::calibration {
@@ -23,6 +24,7 @@ private:
   const Samples &samples;
   std::string scratch;
   unsigned jobs, prepared = 0;
+  codegen::KernelCache kernels; ///< functions to come share most of theirs
 };
 
 } // namespace fettle::calibration

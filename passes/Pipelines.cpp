@@ -36,6 +36,19 @@ void buildIntegerIslands(OpPassManager &passManager) {
   function.addPass(createCSEPass());
 }
 
+/// What a rewrite of the tokens leaves behind: constants to be folded, slices of slices.
+static void addCleanup(OpPassManager &function) {
+  function.addPass(createFoldConstantsPass());
+  function.addPass(createSimplifyPass());
+  function.addPass(createCSEPass());
+}
+
+void buildTokenReduction(OpPassManager &passManager, const TokenPlan &plan) {
+  OpPassManager &function = passManager.nest<func::FuncOp>();
+  function.addPass(createReduceTokensPass(plan));
+  addCleanup(function);
+}
+
 void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &options) {
   OpPassManager &function = passManager.nest<func::FuncOp>();
   FormIntegerIslandsPassOptions islands;
@@ -72,16 +85,16 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
     function.addPass(createSimplifyPass());
     function.addPass(createMergeProductsPass());
     function.addPass(createFoldConstantsPass(folding));
+    // Products of queries, keys and values are one by now, and are parted again where fewer queries than keys are read.
+    function.addPass(createDropUnreadTokensPass());
+    function.addPass(createFoldConstantsPass(folding));
+    function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());
     function.addPass(createVerifyFusePass());
     return;
   case Phase::Tokens:
-    if (options.tokens) {
-      function.addPass(createReduceTokensPass(*options.tokens));
-      function.addPass(createFoldConstantsPass(folding));
-      function.addPass(createSimplifyPass());
-      function.addPass(createCSEPass());
-    }
+    if (options.tokens)
+      buildTokenReduction(passManager, *options.tokens);
     return;
   case Phase::Equalize:
     if (options.quantization.profile && options.quantization.options.equalize)

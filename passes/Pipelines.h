@@ -55,6 +55,9 @@ struct PhaseOptions {
 /// A phase whose work is not done by passes (import) adds its check alone.
 void buildPhase(mlir::OpPassManager &passManager, Phase phase, const PhaseOptions &options = {});
 
+/// Carries out `plan`, which must outlive the pass manager, on functions in the form that the fuse phase leaves.
+void buildTokenReduction(mlir::OpPassManager &passManager, const TokenPlan &plan);
+
 /// Makes integer arithmetic of the pairs that `keepsPairs` left. To be run before the layout phase.
 void buildIntegerIslands(mlir::OpPassManager &passManager);
 

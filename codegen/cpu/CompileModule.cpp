@@ -53,10 +53,18 @@ struct Unit {
   nn::KernelOp kernel;
   OwningOpRef<ModuleOp> module;
   LoweredKernel lowered;
-  std::string object, error;
+  std::string symbol, object, error;
 };
 
 } // namespace
+
+/// By kernelKey. The functions of lowered kernels are gone.
+struct KernelCache::Entries {
+  llvm::StringMap<Unit> units;
+};
+
+KernelCache::KernelCache() : entries(std::make_unique<Entries>()) {}
+KernelCache::~KernelCache() = default;
 
 /// The builders, most special first; each refuses what is not its business.
 static FailureOr<LoweredKernel> buildKernel(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
@@ -79,22 +87,20 @@ static LogicalResult buildUnit(Unit &unit, const CpuTarget &target) {
   return success();
 }
 
-static void compileUnit(Unit &unit, StringRef symbol, const CpuTarget &target, unsigned optLevel) {
+static void compileUnit(Unit &unit, const CpuTarget &target, unsigned optLevel) {
   LogicalResult built = buildUnit(unit, target);
   setAgreedPanelVectors(unit.kernel, 0);
   if (failed(built)) {
     unit.error = "no kernel builder takes it";
     return;
   }
-  llvm::Expected<std::string> object = lowerKernel(*unit.module, symbol, target, optLevel);
+  llvm::Expected<std::string> object = lowerKernel(*unit.module, unit.symbol, target, optLevel);
   if (object)
     unit.object = std::move(*object);
   else
     unit.error = llvm::toString(object.takeError());
   unit.module = nullptr;
 }
-
-static std::string symbolOf(unsigned kernel) { return "kernel_" + std::to_string(kernel); }
 
 /// Calls `work` with the index of each unit, on `jobs` threads.
 static void forEachUnit(size_t units, unsigned jobs, llvm::function_ref<void(unsigned)> work) {
@@ -109,7 +115,8 @@ static llvm::Error compileUnits(MutableArrayRef<Unit> units, const CpuTarget &ta
   int64_t done = 0;
   std::mutex progressLock;
   auto compileOne = [&](unsigned i) {
-    compileUnit(units[i], symbolOf(i), target, options.optLevel);
+    if (units[i].object.empty())
+      compileUnit(units[i], target, options.optLevel);
     std::lock_guard<std::mutex> lock(progressLock);
     if (options.progress)
       options.progress(++done, units.size());
@@ -244,6 +251,7 @@ llvm::Expected<CompiledModel> compileModule(ArrayRef<ModuleOp> modules, const Cp
   std::vector<Unit> units;
   llvm::StringMap<unsigned> unitOfKey;
   SmallVector<Program> programs;
+  size_t nextName = options.cache ? options.cache->entries->units.size() : 0;
   for (ModuleOp module : modules) {
     Program &program = programs.emplace_back();
     program.function = module.lookupSymbol<func::FuncOp>("main");
@@ -251,8 +259,22 @@ llvm::Expected<CompiledModel> compileModule(ArrayRef<ModuleOp> modules, const Cp
       return llvm::createStringError("the module has no function 'main'");
     for (auto kernel : program.function.getOps<nn::KernelOp>()) {
       auto [it, isNew] = unitOfKey.try_emplace(kernelKey(kernel), units.size());
-      if (isNew)
-        units.emplace_back().kernel = kernel;
+      if (isNew) {
+        Unit *known = nullptr;
+        if (options.cache)
+          if (auto entry = options.cache->entries->units.find(it->first()); entry != options.cache->entries->units.end())
+            known = &entry->second;
+        Unit &unit = units.emplace_back();
+        if (known) {
+          unit.lowered = known->lowered;
+          unit.object = known->object;
+          unit.symbol = known->symbol;
+        } else {
+          // Kernels of earlier compilations keep their names.
+          unit.symbol = "kernel_" + std::to_string(nextName++);
+        }
+        unit.kernel = kernel;
+      }
       program.calls.push_back({kernel, it->second});
     }
   }
@@ -268,9 +290,20 @@ llvm::Expected<CompiledModel> compileModule(ArrayRef<ModuleOp> modules, const Cp
   WeightsLayout weights(model, equals);
   for (const Program &program : programs)
     model.specializations.push_back(assemble(program, units, target, weights));
-  for (auto [i, unit] : llvm::enumerate(units)) {
+  if (options.cache)
+    for (const auto &key : unitOfKey) {
+      const Unit &unit = units[key.second];
+      auto [entry, isNew] = options.cache->entries->units.try_emplace(key.first());
+      if (!isNew)
+        continue;
+      entry->second.lowered = unit.lowered;
+      entry->second.lowered.function = nullptr;
+      entry->second.object = unit.object;
+      entry->second.symbol = unit.symbol;
+    }
+  for (Unit &unit : units) {
     auto kind = unit.kernel->getAttrOfType<StringAttr>("kind");
-    model.kernels.push_back({symbolOf(i), kind ? kind.str() : std::string("map")});
+    model.kernels.push_back({unit.symbol, kind ? kind.str() : std::string("map")});
     model.objects.push_back(std::move(unit.object));
   }
   return model;

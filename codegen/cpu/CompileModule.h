@@ -9,9 +9,23 @@
 
 namespace fettle::codegen {
 
+/// Kernels that were compiled before, for compilations of modules that differ in few of them. All must be for one target and
+/// level of optimization. Not for use by two compilations at a time.
+class KernelCache {
+public:
+  KernelCache();
+  ~KernelCache();
+
+private:
+  friend llvm::Expected<CompiledModel> compileModule(llvm::ArrayRef<mlir::ModuleOp>, const CpuTarget &, const struct CompileOptions &);
+  struct Entries;
+  std::unique_ptr<Entries> entries;
+};
+
 struct CompileOptions {
   unsigned jobs = 1;     ///< threads for code generation; the result does not depend on it
   unsigned optLevel = 3; ///< LLVM's
+  KernelCache *cache = nullptr; ///< for modules of one specialization; names of kernels then depend on what it holds
   std::function<void(int64_t done, int64_t total)> progress; ///< kernels compiled so far; called from any thread, one at a time
 };
 

@@ -10,6 +10,9 @@ using namespace mlir;
 
 namespace fettle::codegen {
 
+/// Tiles of a line are looked at one by one while the code is made.
+static constexpr int64_t longestLine = 1 << 16;
+
 FailureOr<DepthwiseQuads> DepthwiseQuads::choose(const CpuTarget &target, const ConvolutionShape &shape, Type input, Type weight,
                                                  int64_t zeroPoint) {
   // Few channels take narrower registers: a vector of sums may not reach over the channels of a slot.
@@ -17,7 +20,7 @@ FailureOr<DepthwiseQuads> DepthwiseQuads::choose(const CpuTarget &target, const 
   while (narrowed.vectorBytes > 16 && narrowed.vectorBytes / 4 > shape.c)
     narrowed.vectorBytes /= 2;
   std::optional<DotProduct> dot = DotProduct::choose(narrowed, input, weight);
-  if (!dot || dot->lanes() > shape.c)
+  if (!dot || dot->lanes() > shape.c || shape.ow > longestLine)
     return failure();
   DepthwiseQuads quads;
   quads.s = shape;

@@ -54,6 +54,7 @@ def ReduceTokensPass : Pass<"reduce-tokens", "::mlir::func::FuncOp"> {
                    clEnumValN(::fettle::TokenMetric::Features, "features", "the tokens themselves"),
                    clEnumValN(::fettle::TokenMetric::Keys, "keys", "their keys in the attention before"),
                    clEnumValN(::fettle::TokenMetric::Both, "both", "both, to the same degree"))}]>,
+                 Option<"rounds", "rounds", "int64_t", "2", "matchings that follow each other at each place">,
                  Option<"matching", "matching", "::fettle::TokenMatching", "::fettle::TokenMatching::Global", "which tokens may become a part of which", [{::llvm::cl::values(
                    clEnumValN(::fettle::TokenMatching::Global, "global", "any of any"),
                    clEnumValN(::fettle::TokenMatching::Local, "local", "at first neighbours only, then any of any"))}]>];

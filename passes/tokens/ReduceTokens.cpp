@@ -21,7 +21,7 @@ struct ReduceTokens : impl::ReduceTokensPassBase<ReduceTokens> {
       for (const std::string &problem : stream.problems)
         getOperation().emitRemark("tokens stay as they are: " + problem);
     if (!plan)
-      plan = planTokens(getOperation(), streams, counts, {method, metric, matching});
+      plan = planTokens(getOperation(), streams, counts, {method, metric, matching, rounds});
     if (failed(reduceTokens(getOperation(), streams, *plan)))
       signalPassFailure();
   }

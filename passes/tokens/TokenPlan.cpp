@@ -7,6 +7,15 @@ using namespace mlir;
 
 namespace fettle {
 
+int64_t countMacs(func::FuncOp function) {
+  int64_t macs = 0;
+  function.walk([&](nn::NnOpInterface op) {
+    if (llvm::AddOverflow(macs, op.getMacs(), macs))
+      macs = std::numeric_limits<int64_t>::max();
+  });
+  return macs;
+}
+
 TokenPlan planTokens(func::FuncOp function, const TokenStreams &streams, ArrayRef<int64_t> counts, TokenVariant variant) {
   TokenPlan plan;
   plan.variant = variant;

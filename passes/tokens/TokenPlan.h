@@ -23,9 +23,12 @@ struct TokenVariant {
   TokenMethod method = TokenMethod::Merge;
   TokenMetric metric = TokenMetric::Features;
   TokenMatching matching = TokenMatching::Global;
+  /// At each site so many matchings follow each other, each removing an equal part: tokens that are sources in one
+  /// are targets in another, and more than two tokens that are alike become one.
+  int64_t rounds = 2;
 
   bool operator==(const TokenVariant &other) const {
-    return method == other.method && metric == other.metric && matching == other.matching;
+    return method == other.method && metric == other.metric && matching == other.matching && rounds == other.rounds;
   }
 };
 
@@ -39,6 +42,9 @@ struct TokenPlan {
   TokenVariant variant;
   std::vector<TokenStep> steps; ///< in program order; sites that are not named keep their tokens
 };
+
+/// Multiply-adds of a function; the greatest number there is where they are more.
+int64_t countMacs(mlir::func::FuncOp function);
 
 /// The plan that removes counts[i] tokens behind the i-th attention that leaves a place for it, the only count behind each of them, and nowhere
 /// more than can be merged there. `function` is that of `streams`.

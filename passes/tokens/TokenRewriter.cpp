@@ -94,6 +94,7 @@ private:
   void updateAttention(AttentionOp op);
   void restoreOperands(Operation *op);
   LogicalResult removeTokens(Value value, const Step &step);
+  void beginGeneration(Value value, const Step &step, int64_t count);
   Value metricOf(Value value, const Step &step, int64_t generation);
   Value scoreOf(const Step &step, Location location, int64_t generation);
   Value logarithmOfSizes(int64_t stream, int64_t generation, Location location);
@@ -371,34 +372,44 @@ Value TokenRewriter::scoreOf(const Step &step, Location location, int64_t genera
 
 LogicalResult TokenRewriter::removeTokens(Value value, const Step &step) {
   builder.setInsertionPointAfterValue(value);
+  Generations &stream = generations[step.stream];
+  const int64_t tokens = stream.tokens.back(), free = tokens - streams.streams()[step.stream].protectedTokens;
+  const bool drops = plan.variant.method == TokenMethod::Drop;
+  if (generationOf(value) + 1 != int64_t(stream.tokens.size()))
+    return emitError(value.getLoc()) << "sites are not in one line";
+  if (int64_t most = drops ? free - 1 : free / 2; step.removed < 0 || step.removed > most)
+    return emitError(value.getLoc()) << step.removed << " of " << tokens << " tokens cannot be removed here; at most " << most << " can";
+  if (stream.tokens.size() == 1)
+    stream.sizes[0] = initialSizes(step.stream, value.getLoc());
+  const int64_t rounds = drops ? 1 : std::clamp<int64_t>(plan.variant.rounds, 1, step.removed);
+  for (int64_t round = 0; round < rounds; ++round)
+    beginGeneration(value, step, step.removed * (round + 1) / rounds - step.removed * round / rounds);
+  return success();
+}
+
+/// Removes `count` tokens of `value` in its newest generation.
+void TokenRewriter::beginGeneration(Value value, const Step &step, int64_t count) {
   Location location = value.getLoc();
   Generations &stream = generations[step.stream];
-  const int64_t generation = generationOf(value), tokens = stream.tokens[generation],
-                protect = streams.streams()[step.stream].protectedTokens, left = tokens - step.removed;
-  bool drops = plan.variant.method == TokenMethod::Drop;
-  if (generation + 1 != int64_t(stream.tokens.size()))
-    return emitError(location) << "sites are not in one line";
-  if (step.removed < 0 || left < protect + 1 || (!drops && step.removed > (tokens - protect) / 2))
-    return emitError(location) << step.removed << " of " << tokens << " tokens cannot be removed here; at most "
-                               << (drops ? tokens - protect - 1 : (tokens - protect) / 2) << " can";
-  if (generation == 0)
-    stream.sizes[0] = initialSizes(step.stream, location);
+  const int64_t generation = newestOf(value), left = stream.tokens[generation] - count,
+                protect = streams.streams()[step.stream].protectedTokens;
+  const bool drops = plan.variant.method == TokenMethod::Drop;
+  Value newestValue = generation == generationOf(value) ? value : versions.lookup({value, generation});
   Value assignment;
   if (drops) {
     assignment = DropTokensOp::create(builder, location, scoreOf(step, location, generation), left, protect).getAssignment();
   } else {
     int64_t reach = plan.variant.matching == TokenMatching::Local && generation == 0 ? 1 : 0;
-    assignment = MatchTokensOp::create(builder, location, metricOf(value, step, generation), stream.sizes[generation], step.removed,
+    assignment = MatchTokensOp::create(builder, location, metricOf(newestValue, step, generation), stream.sizes[generation], count,
                                        protect, reach)
                      .getAssignment();
   }
-  auto merged = MergeTokensOp::create(builder, location, value, assignment, stream.sizes[generation], left);
+  auto merged = MergeTokensOp::create(builder, location, newestValue, assignment, stream.sizes[generation], left);
   stream.tokens.push_back(left);
   stream.sizes.push_back(drops && !stream.sizes[generation] ? Value() : Value(merged.getNewSizes()));
   stream.assignments.push_back(assignment);
   newest[value] = generation + 1;
   versions[{value, generation + 1}] = merged.getOutput();
-  return success();
 }
 
 LogicalResult reduceTokens(func::FuncOp function, const TokenStreams &streams, const TokenPlan &plan) {

@@ -46,6 +46,25 @@ llvm::Expected<Evaluation> AccuracyJudge::evaluate(llvm::StringRef folder) {
   return evaluateModel(context, **student, teacher.get(), samples);
 }
 
+llvm::Expected<double> AccuracyJudge::latency(llvm::StringRef folder) {
+  constexpr double measuringSeconds = 0.2;
+  constexpr int leastCalls = 5;
+  auto student = load(folder);
+  if (!student)
+    return student.takeError();
+  std::vector<HostTensor> inputs = samples.sample(0);
+  double shortest = std::numeric_limits<double>::infinity();
+  const double end = environment.clockSeconds() + measuringSeconds;
+  for (int call = 0; call < leastCalls || environment.clockSeconds() < end; ++call) {
+    double before = environment.clockSeconds();
+    auto outputs = (*student)->run(inputs, &context);
+    if (!outputs)
+      return outputs.takeError();
+    shortest = std::min(shortest, environment.clockSeconds() - before);
+  }
+  return shortest * 1e6;
+}
+
 llvm::Expected<double> AccuracyJudge::divergence(llvm::StringRef folder) {
   auto student = load(folder);
   if (!student)

@@ -16,6 +16,8 @@ public:
 
   /// Accuracy of the artifact in `folder`, on all samples.
   llvm::Expected<Evaluation> evaluate(llvm::StringRef folder);
+  /// Microseconds of a call of the artifact in `folder` on one thread, the shortest of many.
+  llvm::Expected<double> latency(llvm::StringRef folder);
   /// outputDivergence() of the artifact in `folder`: a mean over a part of the samples, always the same. Labels are not
   /// looked at. For models that evaluate() accepts.
   llvm::Expected<double> divergence(llvm::StringRef folder);

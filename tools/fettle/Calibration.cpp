@@ -50,7 +50,7 @@ llvm::Expected<std::unique_ptr<Calibration>> Calibration::open(ArrayRef<func::Fu
   if (!scratch)
     return scratch.takeError();
   calibration->scratch = std::move(*scratch);
-  calibration->executor =
+  calibration->ownExecutor =
       std::make_unique<calibration::CompiledExecutor>(calibration->samples, calibration->scratch->path(), jobs);
   return calibration;
 }
@@ -63,7 +63,7 @@ llvm::Error Calibration::measureFor(Phase phase, ArrayRef<func::FuncOp> function
   if (recipe.weights.rounding == Rounding::Nearest)
     options.rows = 0;
   auto measure = phase == Phase::Equalize ? calibration::measureChannels : calibration::measure;
-  return withExitCode(measure(*executor, functions[chosen], options, profile), ExitCode::Rejected);
+  return withExitCode(measure(*ownExecutor, functions[chosen], options, profile), ExitCode::Rejected);
 }
 
 llvm::Expected<Profile> readProfile(llvm::StringRef path) {

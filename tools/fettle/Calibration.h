@@ -28,8 +28,10 @@ public:
   /// Which of the functions the samples are for.
   size_t specialization() const { return chosen; }
 
+  Executor &executor() { return *ownExecutor; }
+
   llvm::Expected<std::vector<double>> compareValues(const calibration::Twins &twins, int64_t count) {
-    return calibration::compareValues(*executor, twins, count);
+    return calibration::compareValues(*ownExecutor, twins, count);
   }
 
 private:
@@ -38,7 +40,7 @@ private:
   size_t chosen = 0;
   calibration::Samples samples;
   std::unique_ptr<TemporaryPath> scratch;
-  std::unique_ptr<calibration::CompiledExecutor> executor;
+  std::unique_ptr<calibration::CompiledExecutor> ownExecutor;
 };
 
 /// Reads a profile that was written before. Exit code 4 for a file that cannot be read, 1

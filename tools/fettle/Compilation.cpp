@@ -26,8 +26,9 @@ std::string defaultModelName(llvm::StringRef path) {
 static unsigned countSteps(const CompileRequest &request) {
   unsigned whole = request.onnx() ? unsigned(Phase::Layout) + 3 : unsigned(phases().size()) + 2;
   unsigned ran = request.until ? unsigned(*request.until) + 1 : whole;
-  bool measures = !request.calibration.empty() && !request.measured;
-  return ran + (measures ? 1 + request.recipe.quantization.equalize : 0) + request.layerErrors;
+  bool measures = request.recipe.quantizes() && !request.calibration.empty() && !request.measured;
+  bool searches = request.recipe.searchesTokens() && !request.tokenPlan;
+  return ran + searches + (measures ? 1 + request.recipe.quantization.equalize : 0) + request.layerErrors;
 }
 
 Compilation::Compilation(Environment &environment, mlir::MLIRContext &context, const CompileRequest &request)
@@ -129,6 +130,8 @@ llvm::Error Compilation::importFile() {
     if (!imported.module)
       continue;
     result.nodes = imported.nodes;
+    if (specializations.empty())
+      result.importedMacs = countMacs(imported.module->lookupSymbol<mlir::func::FuncOp>("main"));
     imported.module->walk([&](nn::NnOpInterface op) {
       if (!llvm::isa<nn::ConstantOp>(op)) // weights are no nodes
         for (const Origin &origin : getOrigins(op->getLoc()))
@@ -159,6 +162,8 @@ PhaseOptions Compilation::phaseOptions() const {
   PhaseOptions options;
   if (request.recipe.quantizes())
     options.quantization = {&profile, request.recipe.quantization};
+  if (tokenPlan)
+    options.tokens = &*tokenPlan;
   options.integerRule = request.recipe.integerRule;
   if (request.onnx()) {
     options.keepsPairs = true;

@@ -2,7 +2,7 @@
 //
 // The steps that Pipeline.cpp puts in order, and what they hand to each other.
 // Import, phases and IR: Compilation.cpp. Samples, profile and layers:
-// CompilationMeasures.cpp. Code, graph and folder: CompilationOutput.cpp.
+// CompilationMeasures.cpp, CompilationTokens.cpp. Code, graph and folder: CompilationOutput.cpp.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FETTLE_TOOLS_COMPILATION_H
@@ -36,6 +36,7 @@ public:
   llvm::Error runPhase(const PhaseInfo &phase);
   bool measuresBefore(Phase phase) const;
   llvm::Error measure(Phase phase);
+  llvm::Error planTokens();
   llvm::Error describeLayers();
   llvm::Error measureLayerErrors();
   llvm::Error dumpIr(unsigned number, llvm::StringRef phase);
@@ -62,6 +63,7 @@ private:
   llvm::Error reject(llvm::ArrayRef<Problem> problems, ExitCode code);
   llvm::Error openCalibration();
   PhaseOptions phaseOptions() const;
+  llvm::Error searchTokenPlan(mlir::func::FuncOp function, const TokenProblem &sites, TokenReport &report);
   llvm::Error runPasses(mlir::PassManager &passManager, llvm::StringRef phase);
   llvm::Error checkShapes();
   std::vector<mlir::ModuleOp> modules();
@@ -87,6 +89,7 @@ private:
   llvm::StringSet<> importedNodes;
   std::unique_ptr<Calibration> calibration; ///< open from the first measurement on
   Profile profile;
+  std::optional<TokenPlan> tokenPlan; ///< none: tokens stay
   llvm::json::Object macsByPrecision, requantizations;
   std::optional<codegen::CompiledModel> compiled; ///< the artifact's code; of an ONNX model its twin on this machine
   codegen::OnnxArtifact exported;

@@ -128,7 +128,7 @@ llvm::json::Object Compilation::describe() {
       folded.push_back(entry.first().str());
   llvm::sort(folded);
   llvm::json::Array foldedNodes(folded);
-  return llvm::json::Object{
+  llvm::json::Object details{
       {"bindings", bindingsToJson(request.bindings)},
       {"recipe", llvm::json::Object{{"name", request.recipe.name}, {"precision", request.recipe.precision}}},
       {"numeric", llvm::json::Object{{"class", numericClassName(result.promise.numericClass)},
@@ -137,6 +137,9 @@ llvm::json::Object Compilation::describe() {
       {"macs_by_precision", llvm::json::Object(macsByPrecision)},
       {"requantizations", llvm::json::Object(requantizations)},
       {"folded_nodes", std::move(foldedNodes)}};
+  if (result.tokens)
+    details["tokens"] = tokensJson(*result.tokens, /*isMeasured=*/false);
+  return details;
 }
 
 /// Fills in the answers of the artifact in `folder`.

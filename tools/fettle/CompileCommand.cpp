@@ -6,6 +6,7 @@
 #include "tools/fettle/ModelContext.h"
 #include "tools/fettle/Report.h"
 #include "tools/fettle/Spelling.h"
+#include "tools/fettle/TokenFront.h"
 #include "llvm/Support/FileSystem.h"
 #include <CLI/CLI.hpp>
 
@@ -97,11 +98,14 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
     return makeFailure(ExitCode::Usage, "an ONNX model has ONNX's rule for integers", "--set integers.rule=ieee_f32, or another target");
   request.calibration = calibration;
   request.profile = profile;
-  if (request.recipe.quantizes() && calibration.empty() && profile.empty())
+  if (request.recipe.tokens.macs > 0 && request.recipe.tokens.latency > 0)
+    return makeFailure(ExitCode::Usage, "recipe '" + request.recipe.name + "' has two goals for tokens",
+                       "leave out tokens.macs or tokens.latency");
+  if (request.recipe.measures() && calibration.empty() && profile.empty())
     return makeFailure(ExitCode::Usage, "recipe '" + request.recipe.name + "' measures the model, on what?",
                        "--calibration C.npz, or --profile P made by fettle calibrate");
   for (auto [flag, value] : {std::pair("--calibration", &calibration), std::pair("--profile", &profile)})
-    if (!value->empty() && !request.recipe.quantizes())
+    if (!value->empty() && !request.recipe.measures())
       return makeFailure(ExitCode::Usage,
                          "recipe '" + request.recipe.name + "' measures nothing, so " + flag + " has no use",
                          llvm::Twine("leave ") + flag + " out");
@@ -174,6 +178,22 @@ llvm::Error CompileCommand::search(Environment &environment, mlir::MLIRContext &
   return llvm::Error::success();
 }
 
+/// Compiles again with so few tokens removed that the gate holds, if there are such plans.
+llvm::Error CompileCommand::searchTokens(Environment &environment, mlir::MLIRContext &context, CompileRequest &request,
+                                         CompileResult &result, AccuracyJudge &judge, const AccuracyGate &gate) const {
+  auto plan = searchTokenBudget(environment, context, request, result, judge, gate);
+  if (!plan)
+    return plan.takeError();
+  request.tokenPlan = std::move(*plan);
+  auto again = compileModel(environment, context, request);
+  if (!again)
+    return again.takeError();
+  again->tokens->path = std::move(result.tokens->path);
+  again->tokens->front = std::move(result.tokens->front);
+  result = std::move(*again);
+  return llvm::Error::success();
+}
+
 llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
   if (llvm::Error error = checkOptions())
     return std::move(error);
@@ -223,6 +243,19 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
     };
     if (llvm::Error error = evaluate())
       return std::move(error);
+    bool searched = result->tokens && result->tokens->path.size() > 1;
+    if (searched) {
+      if (llvm::Error error =
+              measureTokenFront(environment, context, *request, *result, **judge).moveInto(result->tokens->front))
+        return std::move(error);
+      request->tokenPlan = result->tokens->path.back().plan;
+    }
+    if (!accuracy.passed && searched) {
+      if (llvm::Error error = searchTokens(environment, context, *request, *result, **judge, **gate))
+        return std::move(error);
+      if (llvm::Error error = evaluate())
+        return std::move(error);
+    }
     if (!accuracy.passed && request->recipe.quantizes()) {
       if (llvm::Error error = search(environment, context, *request, *result, **judge, **gate))
         return std::move(error);

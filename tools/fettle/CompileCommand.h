@@ -21,6 +21,8 @@ private:
   llvm::Expected<CompileRequest> makeRequest(Environment &environment, mlir::MLIRContext &context) const;
   /// What --max-drop and --confidence say, if anything.
   llvm::Expected<std::optional<AccuracyGate>> makeGate() const;
+  llvm::Error searchTokens(Environment &environment, mlir::MLIRContext &context, CompileRequest &request,
+                           CompileResult &result, AccuracyJudge &judge, const AccuracyGate &gate) const;
   llvm::Error search(Environment &environment, mlir::MLIRContext &context, CompileRequest &request, CompileResult &result,
                      AccuracyJudge &judge, const AccuracyGate &gate) const;
 

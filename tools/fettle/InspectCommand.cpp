@@ -5,6 +5,7 @@
 #include "codegen/artifact/Manifest.h"
 #include "ir/nn/Nn.h"
 #include "ir/onnx/Model.h"
+#include "passes/tokens/TokenPlan.h"
 #include "tools/fettle/Diagnostics.h"
 #include "tools/fettle/ModelContext.h"
 #include "llvm/ADT/StringExtras.h"
@@ -132,10 +133,8 @@ llvm::Expected<ExitCode> InspectCommand::inspectModel(Environment &environment) 
     parameters += count;
   }
   std::optional<int64_t> macs;
-  if (imported.module) {
-    macs = 0;
-    (*imported.module)->walk([&](nn::NnOpInterface op) { *macs += op.getMacs(); });
-  }
+  if (imported.module)
+    macs = countMacs(imported.module->lookupSymbol<mlir::func::FuncOp>("main"));
 
   llvm::json::Object opsets;
   for (const auto &[domain, version] : imported.opsets)

@@ -25,6 +25,10 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
     if (compilation.measuresBefore(phase.phase))
       if (llvm::Error error = compilation.measure(phase.phase))
         return std::move(error);
+    // What outputs lose by fewer tokens is measured, too.
+    if (phase.phase == Phase::Tokens && request.recipe.reducesTokens())
+      if (llvm::Error error = compilation.planTokens())
+        return std::move(error);
     if (phase.phase == Phase::Quantize && request.recipe.quantizes())
       if (llvm::Error error = compilation.describeLayers())
         return std::move(error);

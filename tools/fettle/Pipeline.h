@@ -9,6 +9,7 @@
 #include "tools/fettle/Comparison.h"
 #include "tools/fettle/Environment.h"
 #include "tools/fettle/Recipe.h"
+#include "tools/fettle/TokenReport.h"
 
 namespace fettle::cli {
 
@@ -21,6 +22,7 @@ struct CompileRequest {
   BindingChoices bindings; ///< one specialization for each combination; a single one for an ONNX model
   std::string calibration, profile; ///< paths of samples and of a profile; a recipe that measures needs one of them
   std::shared_ptr<const Profile> measured; ///< if it is known already: takes the place of both
+  std::optional<TokenPlan> tokenPlan; ///< if it is known already: nothing is searched
   bool layerErrors = false; ///< measure how far each quantized layer is from its teacher; needs `calibration`
   std::optional<Phase> until; ///< stop there and write the IR
   std::string dumpFolder;     ///< empty: no dumps
@@ -49,13 +51,14 @@ struct LayerReport : LayerFacts {
 };
 
 /// What is worth telling about a compilation, for report.json and for people. Steps and macs are those of the first
-/// specialization.
+/// specialization; importedMacs are the model's own, before anything is done to it.
 struct CompileResult {
   std::string name;
-  int64_t modelBytes = 0, nodes = 0, steps = 0, kernels = 0, macs = 0, weightsBytes = 0, arenaBytes = 0, largestLiveBytes = 0;
+  int64_t modelBytes = 0, nodes = 0, steps = 0, kernels = 0, importedMacs = 0, macs = 0, weightsBytes = 0, arenaBytes = 0, largestLiveBytes = 0;
   std::vector<SpecializationFacts> specializations;
   NumericPromise promise;
   std::vector<PhaseTime> phases;
+  std::optional<TokenReport> tokens;      ///< of a recipe that removes tokens
   std::vector<LayerReport> layers;        ///< of a recipe that quantizes
   std::shared_ptr<const Profile> profile; ///< that it was quantized by
   double seconds = 0;

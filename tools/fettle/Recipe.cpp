@@ -9,6 +9,7 @@
 #include "tools/fettle/ExitCode.h"
 #include "tools/fettle/Spelling.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -36,8 +37,56 @@ llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
        "weights:\n"
        "  rounding: gptq   # gptq: rounding errors make up for each other on the samples; or nearest\n"
        "golden:            # a random input and its answer, to check the artifact where it runs\n"
+       "  seed: 0\n"},
+      {"tokens", "tokens of transformers merged where they say the same; needs --calibration or --profile",
+       "# Tokens that are most alike become one between attention and MLP, as many in each layer as the goal asks for and the\n"
+       "# outputs bear on calibration samples.\n"
+       "version: 1\n"
+       "precision: float\n"
+       "tokens:\n"
+       "  macs: 0.6        # share of the multiply-adds that is left; or latency, of the time that is measured\n"
+       "  method: merge    # merge or drop; or auto: whatever changes the outputs least\n"
+       "  metric: auto     # features, keys or both: by what tokens are alike\n"
+       "  matching: auto   # global, or local: neighbours first\n"
+       "  rounds: 2        # matchings that follow each other in a layer: more find better partners, and cost time\n"
+       "golden:            # a random input and its answer, to check the artifact where it runs\n"
+       "  seed: 0\n"},
+      {"tokens-int8", "tokens merged, then 8-bit integers; needs --calibration or --profile",
+       "# Tokens are merged first; the smaller network is quantized against the same float model.\n"
+       "version: 1\n"
+       "precision: int8\n"
+       "tokens:\n"
+       "  macs: 0.6        # share of the multiply-adds that is left; or latency, of the time that is measured\n"
+       "  method: merge    # merge or drop; or auto: whatever changes the outputs least\n"
+       "  metric: auto     # features, keys or both: by what tokens are alike\n"
+       "  matching: auto   # global, or local: neighbours first\n"
+       "  rounds: 2        # matchings that follow each other in a layer: more find better partners, and cost time\n"
+       "activations:\n"
+       "  grid: mse        # mse, min-max, percentile or entropy: how the ends of an 8-bit range are chosen\n"
+       "  equalize: true   # channels are scaled so that the range of the tensor suits all of them\n"
+       "weights:\n"
+       "  rounding: gptq   # gptq: rounding errors make up for each other on the samples; or nearest\n"
+       "golden:            # a random input and its answer, to check the artifact where it runs\n"
        "  seed: 0\n"}};
   return recipes;
+}
+
+/// A share that is left, above 0 and at most 1.
+static std::string storeShare(double &share, llvm::StringRef text) {
+  return text.getAsDouble(share) || !(share > 0 && share <= 1) ? "a share above 0, at most 1" : "";
+}
+
+/// One of the words of `values`, or auto: none.
+template <typename Enum>
+static std::string storeWord(std::optional<Enum> &value, llvm::StringRef text, llvm::ArrayRef<std::pair<llvm::StringRef, Enum>> values) {
+  value = std::nullopt;
+  std::string words;
+  for (auto [word, meaning] : values) {
+    words += (word + ", ").str();
+    if (text == word)
+      value = meaning;
+  }
+  return value || text == "auto" ? "" : words + "or auto";
 }
 
 namespace {
@@ -95,6 +144,41 @@ static const std::vector<RecipeKey> &recipeKeys() {
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
          double &share = recipe.leastIntegers;
          return text.getAsDouble(share) || !(share >= 0 && share <= 100) ? "a number of per cent, from 0 to 100" : "";
+       }},
+      {"tokens.macs", [](Recipe &recipe, llvm::StringRef text) { return storeShare(recipe.tokens.macs, text); }},
+      {"tokens.latency",
+       [](Recipe &recipe, llvm::StringRef text) {
+         recipe.tokens.macs = 0; // the goal that a recipe comes with gives way
+         return storeShare(recipe.tokens.latency, text);
+       }},
+      {"tokens.remove",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         recipe.tokens.removed.clear();
+         for (llvm::StringRef number : llvm::split(text, ',')) {
+           int64_t count;
+           if (number.trim().getAsInteger(10, count) || count < 0)
+             return "one number of tokens for each attention, separated by commas, or one for all";
+           recipe.tokens.removed.push_back(count);
+         }
+         return "";
+       }},
+      {"tokens.method",
+       [](Recipe &recipe, llvm::StringRef text) {
+         return storeWord<TokenMethod>(recipe.tokens.method, text, {{"merge", TokenMethod::Merge}, {"drop", TokenMethod::Drop}});
+       }},
+      {"tokens.metric",
+       [](Recipe &recipe, llvm::StringRef text) {
+         return storeWord<TokenMetric>(recipe.tokens.metric, text,
+                                       {{"features", TokenMetric::Features}, {"keys", TokenMetric::Keys}, {"both", TokenMetric::Both}});
+       }},
+      {"tokens.rounds",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         int64_t &rounds = recipe.tokens.rounds;
+         return text.getAsInteger(10, rounds) || rounds < 1 || rounds > 8 ? "a number from 1 to 8" : "";
+       }},
+      {"tokens.matching",
+       [](Recipe &recipe, llvm::StringRef text) {
+         return storeWord<TokenMatching>(recipe.tokens.matching, text, {{"global", TokenMatching::Global}, {"local", TokenMatching::Local}});
        }},
       {"integers.rule",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {

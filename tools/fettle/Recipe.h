@@ -10,6 +10,16 @@
 
 namespace fettle::cli {
 
+/// How many tokens of a transformer are removed, and how.
+struct TokenGoals {
+  double macs = 0, latency = 0;  ///< share of multiply-adds or of measured time that is to be left; 0: no goal
+  std::vector<int64_t> removed;  ///< behind each attention, or one number for all; empty: by a goal
+  std::optional<TokenMethod> method;
+  std::optional<TokenMetric> metric;
+  int64_t rounds = 2;                    ///< TokenVariant::rounds
+  std::optional<TokenMatching> matching; ///< what is not given is chosen by what it does to the outputs
+};
+
 struct Recipe {
   std::string name = "float";
   std::string text; ///< the YAML it was read from, then one KEY=VALUE line per --set: what a hash is made of
@@ -25,8 +35,13 @@ struct Recipe {
   /// The random sample in golden/ is made from it.
   uint64_t goldenSeed = 0;
 
-  /// Whether it needs to measure the model.
+  TokenGoals tokens;
+
   bool quantizes() const { return precision == "int8"; }
+  bool reducesTokens() const { return searchesTokens() || !tokens.removed.empty(); }
+  bool searchesTokens() const { return tokens.removed.empty() && (tokens.macs > 0 || tokens.latency > 0); }
+  /// Whether it needs to measure the model.
+  bool measures() const { return quantizes() || searchesTokens(); }
 };
 
 struct BuiltInRecipe {

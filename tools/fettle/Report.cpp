@@ -50,6 +50,8 @@ llvm::json::Value reportJson(const CompileRequest &request, const CompileResult 
                           {"specializations", std::move(specializations)},
                           {"layers", layersJson(result.layers)},
                           {"accuracy", nullptr}};
+  if (result.tokens)
+    json["tokens"] = tokensJson(*result.tokens, /*isMeasured=*/true);
   if (accuracy.evaluation) {
     llvm::json::Object measured = accuracy.evaluation->toJson();
     measured["drop"] = accuracy.drop.points;

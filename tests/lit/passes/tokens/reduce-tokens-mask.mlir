@@ -1,4 +1,4 @@
-// RUN: fettle-opt %s --reduce-tokens=counts=3 | FileCheck %s
+// RUN: fettle-opt %s --reduce-tokens="counts=3 rounds=1" | FileCheck %s
 
 // A mean over all tokens is one over the tokens that each became a part of. The mask is what sizes begin with.
 // CHECK-LABEL: func.func @pooled

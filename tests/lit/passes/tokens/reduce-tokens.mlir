@@ -1,4 +1,4 @@
-// RUN: fettle-opt %s --reduce-tokens=counts=3 | FileCheck %s
+// RUN: fettle-opt %s --reduce-tokens="counts=3 rounds=1" | FileCheck %s
 // RUN: fettle-opt %s --reduce-tokens="counts=3 method=drop" | FileCheck %s --check-prefix=DROP
 // RUN: fettle-opt %s --reduce-tokens=counts=0 | FileCheck %s --check-prefix=NONE
 

@@ -1,0 +1,54 @@
+//===- TokenSearch.h - how many tokens to remove in which layer ------------===//
+#ifndef FETTLE_PASSES_TOKENS_TOKENSEARCH_H
+#define FETTLE_PASSES_TOKENS_TOKENSEARCH_H
+
+#include "passes/tokens/TokenPlan.h"
+#include "llvm/Support/Error.h"
+#include <functional>
+
+namespace fettle {
+
+/// A place where tokens may be removed.
+struct TokenSiteFacts {
+  std::string name;
+  int64_t stream;          ///< sites of one stream follow each other
+  int64_t tokens;          ///< of the stream, before any are removed
+  int64_t protectedTokens;
+};
+
+/// A function whose tokens are to be removed, seen from above.
+struct TokenProblem {
+  std::vector<TokenSiteFacts> sites; ///< in program order
+  /// What a plan costs, in any unit that falls when more tokens are removed anywhere.
+  std::function<llvm::Expected<double>(const TokenPlan &)> cost;
+  /// How far the outputs are from the teacher's under a plan. Smaller is better.
+  std::function<llvm::Expected<double>(const TokenPlan &)> divergence;
+};
+
+struct TokenPoint {
+  TokenPlan plan;
+  double cost = 0, divergence = 0;
+};
+
+struct TokenSearchResult {
+  /// Plans of falling cost, the first without removals, the last the one to take: of the least divergence that was found within
+  /// `goal`, or of the least cost if none is.
+  std::vector<TokenPoint> path;
+  bool reachesGoal = false;
+};
+
+/// The sites of `streams` between an attention and what follows it. `function` is that of the streams.
+std::vector<TokenSiteFacts> describeSites(mlir::func::FuncOp function, const TokenStreams &streams);
+/// Lowers the removals of `plan`, a step for each site, to what can be removed there after those before.
+void makeFeasible(llvm::ArrayRef<TokenSiteFacts> sites, TokenPlan &plan);
+
+/// How often a search asks for a divergence, at most.
+int64_t mostEvaluations(const TokenProblem &problem);
+/// A plan of `variant` whose cost is at most `goal`.
+llvm::Expected<TokenSearchResult> searchTokens(const TokenProblem &problem, TokenVariant variant, double goal);
+/// The variant among `variants` with the least divergence where each site loses the same share of its tokens so that `goal` is met.
+llvm::Expected<TokenVariant> chooseVariant(const TokenProblem &problem, llvm::ArrayRef<TokenVariant> variants, double goal);
+
+} // namespace fettle
+
+#endif

@@ -1,0 +1,44 @@
+//===- TokenReport.h - what is told about removed tokens -------------------===//
+#ifndef FETTLE_TOOLS_TOKENREPORT_H
+#define FETTLE_TOOLS_TOKENREPORT_H
+
+#include "passes/tokens/TokenSearch.h"
+#include "llvm/Support/JSON.h"
+
+namespace fettle::cli {
+
+/// One place where tokens are removed.
+struct TokenSiteReport {
+  std::string name;
+  int64_t before = 0, after = 0;       ///< tokens
+  std::optional<double> divergence;    ///< how much less the outputs differ from the teacher's without it
+  std::optional<double> microseconds;  ///< how much longer a call takes without it
+};
+
+/// An artifact with fewer tokens, and what was measured on it.
+struct TokenFrontPoint {
+  TokenPlan plan;
+  int64_t macs = 0, weightsBytes = 0, arenaBytes = 0;
+  double divergence = 0, microseconds = 0; ///< microseconds of a call on one thread
+  std::optional<double> top1, agreement;   ///< per cent
+};
+
+struct TokenReport {
+  TokenVariant variant;
+  std::vector<TokenSiteReport> sites;
+  std::vector<TokenPoint> path;      ///< of a search; costs are multiply-adds
+  std::vector<TokenFrontPoint> front;
+  std::vector<std::string> problems; ///< why tokens of a part of the network stay
+  int64_t macsBefore = 0, macsAfter = 0;
+  std::optional<double> divergence;  ///< of the outputs from the teacher's, on calibration samples
+  std::optional<double> latencyShare; ///< of the measured time that is left
+
+  const TokenPlan *plan() const { return path.empty() ? nullptr : &path.back().plan; }
+};
+
+/// The member "tokens" of report.json and of a manifest's details (docs/cli.md). What was measured is told with `isMeasured`.
+llvm::json::Object tokensJson(const TokenReport &report, bool isMeasured);
+
+} // namespace fettle::cli
+
+#endif
