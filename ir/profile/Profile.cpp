@@ -83,6 +83,25 @@ std::string Profile::toJson() const {
           json.attribute("covariance", encode(entry.covariance));
         });
     });
+    // Absent where no tokens are removed, as in all profiles of older versions.
+    if (tokens.empty())
+      return;
+    json.attributeObject("tokens", [&] {
+      for (const auto &[name, entry] : tokens)
+        json.attributeObject(name, [&, &entry = entry] {
+          json.attribute("method", entry.method);
+          json.attribute("metric", entry.metric);
+          json.attribute("matching", entry.matching);
+          json.attribute("rounds", entry.rounds);
+          json.attributeArray("removed", [&] {
+            for (const auto &[site, count] : entry.removed)
+              json.object([&, &site = site, &count = count] {
+                json.attribute("site", site);
+                json.attribute("count", count);
+              });
+          });
+        });
+    });
   });
   return text + "\n";
 }
@@ -156,6 +175,25 @@ static llvm::Expected<RowStatistics> readRows(const llvm::Twine &where, const ll
   return rows;
 }
 
+static llvm::Expected<TokenDecision> readTokens(const llvm::Twine &where, const llvm::json::Object *object) {
+  const llvm::json::Array *removed = object ? object->getArray("removed") : nullptr;
+  if (!removed)
+    return refuse(where + " have no list of what is removed");
+  TokenDecision tokens;
+  for (auto [key, into] : {std::pair("method", &tokens.method), {"metric", &tokens.metric}, {"matching", &tokens.matching}})
+    *into = object->getString(key).value_or("").str();
+  tokens.rounds = object->getInteger("rounds").value_or(0);
+  for (const llvm::json::Value &value : *removed) {
+    const llvm::json::Object *entry = value.getAsObject();
+    std::optional<llvm::StringRef> site = entry ? entry->getString("site") : std::nullopt;
+    int64_t count = entry ? entry->getInteger("count").value_or(-1) : -1;
+    if (!site || count < 0)
+      return refuse(where + ": an entry has no site or no count");
+    tokens.removed.emplace_back(site->str(), count);
+  }
+  return tokens;
+}
+
 llvm::Expected<Profile> Profile::fromJson(llvm::StringRef text) {
   llvm::Expected<llvm::json::Value> root = llvm::json::parse(text);
   if (!root)
@@ -192,6 +230,13 @@ llvm::Expected<Profile> Profile::fromJson(llvm::StringRef text) {
       return entry.takeError();
     profile.rows[name.str()] = std::move(*entry);
   }
+  if (const llvm::json::Object *tokens = object->getObject("tokens"))
+    for (const auto &[name, value] : *tokens) {
+      auto entry = readTokens("tokens for '" + llvm::StringRef(name) + "'", value.getAsObject());
+      if (!entry)
+        return entry.takeError();
+      profile.tokens[name.str()] = std::move(*entry);
+    }
   return profile;
 }
 

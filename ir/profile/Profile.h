@@ -42,6 +42,13 @@ struct RowStatistics {
   int64_t triangle() const { return width * (width + 1) / 2; } ///< elements for a group
 };
 
+/// What a search for tokens to remove found (passes/tokens/TokenSearch.h).
+struct TokenDecision {
+  std::string method, metric, matching; ///< the words of recipes
+  int64_t rounds = 1;
+  std::vector<std::pair<std::string, int64_t>> removed; ///< by the name of the value where they are, in program order
+};
+
 /// Measured once, reused in any later compilation of the same model.
 struct Profile {
   int64_t samples = 0;
@@ -49,6 +56,7 @@ struct Profile {
   std::map<std::string, ChannelStatistics> channels;
   std::map<std::string, TensorStatistics> tensors; ///< by value name
   std::map<std::string, RowStatistics> rows;       ///< by the name of the tensor and the window on it
+  std::map<std::string, TokenDecision> tokens;     ///< by what was searched for
 
   /// Equal profiles give equal text.
   std::string toJson() const;

@@ -7,6 +7,20 @@ using namespace mlir;
 
 namespace fettle {
 
+template <> ArrayRef<std::pair<StringRef, TokenMethod>> tokenWords() {
+  static const std::pair<StringRef, TokenMethod> words[] = {{"merge", TokenMethod::Merge}, {"drop", TokenMethod::Drop}};
+  return words;
+}
+template <> ArrayRef<std::pair<StringRef, TokenMetric>> tokenWords() {
+  static const std::pair<StringRef, TokenMetric> words[] = {
+      {"features", TokenMetric::Features}, {"keys", TokenMetric::Keys}, {"both", TokenMetric::Both}};
+  return words;
+}
+template <> ArrayRef<std::pair<StringRef, TokenMatching>> tokenWords() {
+  static const std::pair<StringRef, TokenMatching> words[] = {{"global", TokenMatching::Global}, {"local", TokenMatching::Local}};
+  return words;
+}
+
 int64_t countMacs(func::FuncOp function) {
   int64_t macs = 0;
   function.walk([&](nn::NnOpInterface op) {

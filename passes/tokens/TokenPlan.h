@@ -19,6 +19,15 @@ enum class TokenMatching {
   Local,  ///< at the first site with its neighbours alone, behind it any of any
 };
 
+/// The words for the values of a choice, in recipes, profiles and reports.
+template <typename Choice> llvm::ArrayRef<std::pair<llvm::StringRef, Choice>> tokenWords();
+template <> llvm::ArrayRef<std::pair<llvm::StringRef, TokenMethod>> tokenWords();
+template <> llvm::ArrayRef<std::pair<llvm::StringRef, TokenMetric>> tokenWords();
+template <> llvm::ArrayRef<std::pair<llvm::StringRef, TokenMatching>> tokenWords();
+template <typename Choice> llvm::StringRef tokenWord(Choice choice) {
+  return llvm::find_if(tokenWords<Choice>(), [&](const auto &entry) { return entry.second == choice; })->first;
+}
+
 struct TokenVariant {
   TokenMethod method = TokenMethod::Merge;
   TokenMetric metric = TokenMetric::Features;

@@ -37,7 +37,7 @@ llvm::Expected<ExitCode> CalibrateCommand::run(Environment &environment) {
   if (!parsedRecipe)
     return parsedRecipe.takeError();
   request.recipe = std::move(*parsedRecipe);
-  if (!request.recipe.quantizes())
+  if (!request.recipe.measures())
     return makeFailure(ExitCode::Usage, "recipe '" + request.recipe.name + "' measures nothing",
                        "--recipe int8, for example");
   auto bindings = modelOptions.parse(context);

@@ -41,7 +41,7 @@ CompileResult Compilation::take() {
   progress.finish();
   for (const PhaseTime &phase : result.phases)
     result.seconds += phase.seconds;
-  if (request.recipe.quantizes())
+  if (request.recipe.measures())
     result.profile = std::make_shared<const Profile>(std::move(profile));
   return std::move(result);
 }

@@ -62,7 +62,9 @@ private:
   void end() { result.phases.back().seconds = environment.clockSeconds() - started; }
   llvm::Error reject(llvm::ArrayRef<Problem> problems, ExitCode code);
   llvm::Error openCalibration();
+  llvm::Error takeMeasured(bool &isKnown);
   PhaseOptions phaseOptions() const;
+  llvm::Error recallTokenPlan();
   llvm::Error searchTokenPlan(mlir::func::FuncOp function, const TokenProblem &sites, TokenReport &report);
   llvm::Error runPasses(mlir::PassManager &passManager, llvm::StringRef phase);
   llvm::Error checkShapes();

@@ -21,20 +21,22 @@ llvm::Error Compilation::openCalibration() {
   return llvm::Error::success();
 }
 
-llvm::Error Compilation::measure(Phase phase) {
+/// Takes what was measured before, if anything was: `isKnown` says so.
+llvm::Error Compilation::takeMeasured(bool &isKnown) {
+  isKnown = request.measured || !request.profile.empty();
+  if (!isKnown || profile.samples) // read before an earlier phase
+    return llvm::Error::success();
   if (request.measured) {
     profile = *request.measured;
     return llvm::Error::success();
   }
-  if (!request.profile.empty()) {
-    if (profile.samples) // read before an earlier phase
-      return llvm::Error::success();
-    auto read = readProfile(request.profile);
-    if (!read)
-      return read.takeError();
-    profile = std::move(*read);
-    return llvm::Error::success();
-  }
+  return readProfile(request.profile).moveInto(profile);
+}
+
+llvm::Error Compilation::measure(Phase phase) {
+  bool isKnown;
+  if (llvm::Error error = takeMeasured(isKnown); error || isKnown)
+    return error;
   begin("calibrate");
   if (llvm::Error error = openCalibration())
     return error;

@@ -185,7 +185,7 @@ llvm::Expected<codegen::ArtifactOptions> Compilation::describeArtifact() {
   };
   options.recipeHash = hashText(request.recipe.text);
   // The profile stands for the samples: the artifact is the same whether they or it were given.
-  if (request.recipe.quantizes())
+  if (request.recipe.measures())
     options.dataHash = hashText(profile.toJson());
   options.details = describe();
   if (request.golden)

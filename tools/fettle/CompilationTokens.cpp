@@ -38,6 +38,19 @@ static llvm::Error checkSites(llvm::ArrayRef<mlir::func::FuncOp> functions, llvm
   return llvm::Error::success();
 }
 
+/// A plan that was made for another model, or with other options, does not fit.
+static llvm::Error checkPlan(llvm::ArrayRef<TokenSiteFacts> sites, const TokenPlan &plan) {
+  TokenPlan feasible = plan;
+  bool fits = sites.size() == plan.steps.size();
+  if (fits)
+    makeFeasible(sites, feasible);
+  for (size_t i = 0; fits && i < sites.size(); ++i)
+    fits = sites[i].name == plan.steps[i].site && feasible.steps[i].removed == plan.steps[i].removed;
+  if (fits)
+    return llvm::Error::success();
+  return makeFailure(ExitCode::Rejected, "the profile's plan of tokens is for another model, or for other options");
+}
+
 /// Fills in path, divergence, and what each site brings.
 llvm::Error Compilation::searchTokenPlan(mlir::func::FuncOp function, const TokenProblem &sites, TokenReport &report) {
   begin("plan tokens");
@@ -58,12 +71,12 @@ llvm::Error Compilation::searchTokenPlan(mlir::func::FuncOp function, const Toke
   auto variant = chooseVariant(problem, variants, share * double(report.macsBefore));
   if (!variant)
     return variant.takeError();
-  report.variant = *variant;
   auto whole = (*judge)->latency({});
   if (!whole)
     return whole.takeError();
   // Time falls with multiply-adds, if not as fast: a goal for time becomes one for them, adjusted by what was measured.
   constexpr int maxAttempts = 4;
+  bool isReached = false;
   for (int attempt = 0; attempt < maxAttempts; ++attempt) {
     auto found = searchTokens(problem, *variant, share * double(report.macsBefore));
     if (!found)
@@ -73,10 +86,18 @@ llvm::Error Compilation::searchTokenPlan(mlir::func::FuncOp function, const Toke
     if (!latency)
       return latency.takeError();
     report.latencyShare = *latency / *whole;
-    if (goals.latency == 0 || *report.latencyShare <= goals.latency || !found->reachesGoal)
+    isReached = found->reachesGoal && (goals.latency == 0 || *report.latencyShare <= goals.latency);
+    if (isReached || !found->reachesGoal)
       break;
     share *= 0.98 * goals.latency / *report.latencyShare;
   }
+  if (!isReached)
+    return makeFailure(ExitCode::GateFailed,
+                       llvm::formatv("the goal for tokens cannot be reached: {0:f2} of the multiply-adds and {1:f2} of the time are left where as many are "
+                                     "removed as can be",
+                                     report.path.back().cost / double(report.macsBefore), *report.latencyShare)
+                           .str(),
+                       "a greater tokens.macs or tokens.latency");
   const TokenPoint &best = report.path.back();
   report.divergence = best.divergence;
   for (auto [site, step] : llvm::zip_equal(report.sites, best.plan.steps)) {
@@ -99,14 +120,51 @@ llvm::Error Compilation::searchTokenPlan(mlir::func::FuncOp function, const Toke
   return llvm::Error::success();
 }
 
+/// The plan that the profile has for this recipe.
+llvm::Error Compilation::recallTokenPlan() {
+  const std::string key = request.recipe.tokens.key();
+  auto known = profile.tokens.find(key);
+  if (known == profile.tokens.end())
+    return makeFailure(ExitCode::Rejected, "the profile has no plan of tokens for " + key,
+                       "fettle calibrate with the same recipe makes one, or give --calibration");
+  const TokenDecision &decision = known->second;
+  tokenPlan.emplace();
+  auto take = [](llvm::StringRef word, auto &choice) {
+    auto words = tokenWords<std::decay_t<decltype(choice)>>();
+    auto entry = llvm::find_if(words, [&](const auto &candidate) { return candidate.first == word; });
+    if (entry != words.end())
+      choice = entry->second;
+    return entry != words.end();
+  };
+  if (!take(decision.method, tokenPlan->variant.method) || !take(decision.metric, tokenPlan->variant.metric) ||
+      !take(decision.matching, tokenPlan->variant.matching) || decision.rounds < 1)
+    return makeFailure(ExitCode::Rejected, "the profile's plan of tokens for " + key + " is of no kind that this version knows");
+  tokenPlan->variant.rounds = decision.rounds;
+  for (const auto &[site, removed] : decision.removed)
+    tokenPlan->steps.push_back({site, removed});
+  return llvm::Error::success();
+}
+
+static TokenDecision decisionOf(const TokenPlan &plan) {
+  TokenDecision decision{tokenWord(plan.variant.method).str(), tokenWord(plan.variant.metric).str(),
+                         tokenWord(plan.variant.matching).str(), plan.variant.rounds, {}};
+  for (const TokenStep &step : plan.steps)
+    decision.removed.emplace_back(step.site, step.removed);
+  return decision;
+}
+
 llvm::Error Compilation::planTokens() {
   TokenReport &report = result.tokens.emplace();
   report.macsBefore = result.importedMacs;
   const TokenGoals &goals = request.recipe.tokens;
-  bool searches = request.recipe.searchesTokens() && !request.tokenPlan;
-  if (searches)
-    if (llvm::Error error = openCalibration())
+  bool isKnown = false;
+  if (request.recipe.searchesTokens() && !request.tokenPlan) {
+    if (llvm::Error error = takeMeasured(isKnown))
       return error;
+    if (!isKnown)
+      if (llvm::Error error = openCalibration())
+        return error;
+  }
   mlir::func::FuncOp function = functions()[calibration ? calibration->specialization() : 0];
   TokenStreams streams(function);
   for (const TokenStream &stream : streams.streams())
@@ -119,18 +177,26 @@ llvm::Error Compilation::planTokens() {
     report.sites.push_back({site.name, site.tokens, site.tokens, {}, {}});
   if (request.tokenPlan) {
     tokenPlan = *request.tokenPlan;
-    report.variant = tokenPlan->variant;
-  } else if (!searches) {
-    report.variant = {goals.method.value_or(TokenMethod::Merge), goals.metric.value_or(TokenMetric::Features),
-                      goals.matching.value_or(TokenMatching::Global), goals.rounds};
-    tokenPlan = fettle::planTokens(function, streams, goals.removed, report.variant);
-  } else if (!problem.sites.empty()) {
-    if (llvm::Error error = searchTokenPlan(function, problem, report))
+  } else if (!request.recipe.searchesTokens()) {
+    TokenVariant variant{goals.method.value_or(TokenMethod::Merge), goals.metric.value_or(TokenMetric::Features),
+                         goals.matching.value_or(TokenMatching::Global), goals.rounds};
+    tokenPlan = fettle::planTokens(function, streams, goals.removed, variant);
+  } else if (isKnown) {
+    if (llvm::Error error = recallTokenPlan())
       return error;
-    tokenPlan = report.path.back().plan;
   } else {
-    tokenPlan.emplace(); // tokens that nothing reads are gone all the same
+    tokenPlan.emplace();
+    if (!problem.sites.empty()) {
+      if (llvm::Error error = searchTokenPlan(function, problem, report))
+        return error;
+      tokenPlan = report.path.back().plan;
+    }
+    profile.samples = calibration->executor().numSamples();
+    profile.tokens[goals.key()] = decisionOf(*tokenPlan);
   }
+  report.variant = tokenPlan->variant;
+  if (llvm::Error error = checkPlan(problem.sites, *tokenPlan))
+    return error;
   if (auto reduced = TokenJudge::reduced(function, *tokenPlan))
     report.macsAfter = countMacs((*reduced)->lookupSymbol<mlir::func::FuncOp>(function.getName()));
   else

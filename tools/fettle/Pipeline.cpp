@@ -69,6 +69,9 @@ llvm::Expected<Profile> measureModel(Environment &environment, mlir::MLIRContext
     if (compilation.measuresBefore(phase.phase))
       if (llvm::Error error = compilation.measure(phase.phase))
         return std::move(error);
+    if (phase.phase == Phase::Tokens && request.recipe.reducesTokens())
+      if (llvm::Error error = compilation.planTokens())
+        return std::move(error);
     if (phase.phase < Phase::Quantize)
       if (llvm::Error error = compilation.runPhase(phase))
         return std::move(error);

@@ -19,6 +19,13 @@
 
 namespace fettle::cli {
 
+std::string TokenGoals::key() const {
+  auto word = [](auto choice) { return choice ? tokenWord(*choice).str() : std::string("auto"); };
+  return llvm::formatv("{0}={1} method={2} metric={3} matching={4} rounds={5}", macs > 0 ? "macs" : "latency", macs > 0 ? macs : latency,
+                       word(method), word(metric), word(matching), rounds)
+      .str();
+}
+
 llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
   static const BuiltInRecipe recipes[] = {
       {"float", "the model's own arithmetic; nothing is compressed (the default)",
@@ -76,17 +83,16 @@ static std::string storeShare(double &share, llvm::StringRef text) {
   return text.getAsDouble(share) || !(share > 0 && share <= 1) ? "a share above 0, at most 1" : "";
 }
 
-/// One of the words of `values`, or auto: none.
-template <typename Enum>
-static std::string storeWord(std::optional<Enum> &value, llvm::StringRef text, llvm::ArrayRef<std::pair<llvm::StringRef, Enum>> values) {
-  value = std::nullopt;
+/// One of the words for a choice, or auto: none.
+template <typename Choice> static std::string storeChoice(std::optional<Choice> &choice, llvm::StringRef text) {
+  choice = std::nullopt;
   std::string words;
-  for (auto [word, meaning] : values) {
+  for (auto [word, meaning] : tokenWords<Choice>()) {
     words += (word + ", ").str();
     if (text == word)
-      value = meaning;
+      choice = meaning;
   }
-  return value || text == "auto" ? "" : words + "or auto";
+  return choice || text == "auto" ? "" : words + "or auto";
 }
 
 namespace {
@@ -162,24 +168,14 @@ static const std::vector<RecipeKey> &recipeKeys() {
          }
          return "";
        }},
-      {"tokens.method",
-       [](Recipe &recipe, llvm::StringRef text) {
-         return storeWord<TokenMethod>(recipe.tokens.method, text, {{"merge", TokenMethod::Merge}, {"drop", TokenMethod::Drop}});
-       }},
-      {"tokens.metric",
-       [](Recipe &recipe, llvm::StringRef text) {
-         return storeWord<TokenMetric>(recipe.tokens.metric, text,
-                                       {{"features", TokenMetric::Features}, {"keys", TokenMetric::Keys}, {"both", TokenMetric::Both}});
-       }},
+      {"tokens.method", [](Recipe &recipe, llvm::StringRef text) { return storeChoice(recipe.tokens.method, text); }},
+      {"tokens.metric", [](Recipe &recipe, llvm::StringRef text) { return storeChoice(recipe.tokens.metric, text); }},
       {"tokens.rounds",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
          int64_t &rounds = recipe.tokens.rounds;
          return text.getAsInteger(10, rounds) || rounds < 1 || rounds > 8 ? "a number from 1 to 8" : "";
        }},
-      {"tokens.matching",
-       [](Recipe &recipe, llvm::StringRef text) {
-         return storeWord<TokenMatching>(recipe.tokens.matching, text, {{"global", TokenMatching::Global}, {"local", TokenMatching::Local}});
-       }},
+      {"tokens.matching", [](Recipe &recipe, llvm::StringRef text) { return storeChoice(recipe.tokens.matching, text); }},
       {"integers.rule",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
          recipe.integerRule = text == "tosa" ? IntegerRule::Tosa : IntegerRule::IeeeF32;

@@ -18,6 +18,9 @@ struct TokenGoals {
   std::optional<TokenMetric> metric;
   int64_t rounds = 2;                    ///< TokenVariant::rounds
   std::optional<TokenMatching> matching; ///< what is not given is chosen by what it does to the outputs
+
+  /// What a profile knows a search by.
+  std::string key() const;
 };
 
 struct Recipe {

@@ -4,12 +4,6 @@
 
 namespace fettle::cli {
 
-static llvm::StringRef name(TokenMethod method) { return method == TokenMethod::Merge ? "merge" : "drop"; }
-static llvm::StringRef name(TokenMetric metric) {
-  return metric == TokenMetric::Features ? "features" : metric == TokenMetric::Keys ? "keys" : "both";
-}
-static llvm::StringRef name(TokenMatching matching) { return matching == TokenMatching::Global ? "global" : "local"; }
-
 template <typename T> static llvm::json::Value orNull(const std::optional<T> &value) {
   return value ? llvm::json::Value(*value) : llvm::json::Value(nullptr);
 }
@@ -31,9 +25,9 @@ llvm::json::Object tokensJson(const TokenReport &report, bool isMeasured) {
     }
     sites.push_back(std::move(json));
   }
-  llvm::json::Object json{{"method", name(report.variant.method)},
-                          {"metric", name(report.variant.metric)},
-                          {"matching", name(report.variant.matching)},
+  llvm::json::Object json{{"method", tokenWord(report.variant.method)},
+                          {"metric", tokenWord(report.variant.metric)},
+                          {"matching", tokenWord(report.variant.matching)},
                           {"rounds", report.variant.rounds},
                           {"macs_before", report.macsBefore},
                           {"macs_after", report.macsAfter},
