@@ -169,6 +169,8 @@ llvm::Error Compilation::planTokens() {
   TokenStreams streams(function);
   for (const TokenStream &stream : streams.streams())
     llvm::append_range(report.problems, stream.problems);
+  if (streams.streams().empty())
+    report.problems.push_back("there is no attention, so there are no tokens");
   TokenProblem problem;
   problem.sites = describeSites(function, streams);
   if (llvm::Error error = checkSites(functions(), problem.sites))
@@ -205,7 +207,7 @@ llvm::Error Compilation::planTokens() {
   for (auto [facts, site, step] : llvm::zip(problem.sites, report.sites, tokenPlan->steps)) {
     if (facts.stream != stream)
       tokens = facts.tokens;
-    stream = facts.stream;
+    stream = site.stream = facts.stream;
     site.before = tokens;
     site.after = tokens -= step.removed;
   }

@@ -4,6 +4,8 @@
 #include "codegen/artifact/Manifest.h"
 #include "tools/fettle/Spelling.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include <CLI/CLI.hpp>
 
 namespace fettle::cli {
@@ -44,6 +46,49 @@ static void printStep(llvm::raw_ostream &os, const codegen::Manifest::Step &step
      << " tiles\n";
 }
 
+/// The member "tokens" of report.json, else of the manifest, where nothing measured is told; none if the recipe removed none.
+static llvm::Expected<std::optional<llvm::json::Object>> readTokens(const std::string &folder, const codegen::Manifest &manifest) {
+  const llvm::json::Object *told = manifest.details.getObject("tokens");
+  if (!told)
+    return std::nullopt;
+  const std::string path = folder + "/report.json";
+  if (!llvm::sys::fs::exists(path))
+    return *told;
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return makeFailure(ExitCode::File, path + ": " + buffer.getError().message());
+  auto report = llvm::json::parse((*buffer)->getBuffer());
+  if (!report)
+    return makeFailure(ExitCode::File, path + ": " + llvm::toString(report.takeError()));
+  const llvm::json::Object *object = report->getAsObject();
+  const llvm::json::Object *measured = object ? object->getObject("tokens") : nullptr;
+  if (!measured)
+    return makeFailure(ExitCode::File, path + " tells nothing of the tokens, the manifest does", "remove it, or compile again");
+  return *measured;
+}
+
+/// A row for each place where tokens may go: how many come and stay, and what their going brought and cost.
+static void printTokenTable(llvm::raw_ostream &os, const llvm::json::Object &tokens) {
+  auto text = [](const llvm::json::Object &object, llvm::StringRef key) { return object.getString(key).value_or("").str(); };
+  auto number = [](const llvm::json::Object &object, llvm::StringRef key, const char *format) {
+    std::optional<double> value = object.getNumber(key);
+    return value ? llvm::formatv(format, *value).str() : std::string("-");
+  };
+  const bool drops = text(tokens, "method") == "drop";
+  os << (drops ? "tokens dropped" : "tokens merged by " + text(tokens, "metric") + ", " + text(tokens, "matching")) << ": "
+     << llvm::formatv("{0} of {1} multiply-adds\n", tokens.getInteger("macs_after").value_or(0), tokens.getInteger("macs_before").value_or(0));
+  const llvm::json::Array *sites = tokens.getArray("sites");
+  if (sites && !sites->empty())
+    os << "  tokens in  out    saved us  divergence  behind\n";
+  for (const llvm::json::Value &value : sites ? *sites : llvm::json::Array())
+    if (const llvm::json::Object *site = value.getAsObject())
+      os << llvm::formatv("  {0,9} {1,4} {2,11} {3,11}  {4}\n", number(*site, "tokens_in", "{0:f0}"), number(*site, "tokens_out", "{0:f0}"),
+                          number(*site, "saved_us", "{0:f1}"), number(*site, "divergence", "{0:f5}"), text(*site, "name"));
+  if (const llvm::json::Array *problems = tokens.getArray("problems"))
+    for (const llvm::json::Value &problem : *problems)
+      os << "  tokens stay: " << problem.getAsString().value_or("") << '\n';
+}
+
 llvm::Expected<ExitCode> ExplainCommand::run(Environment &environment) {
   auto manifest = codegen::Manifest::read(folder);
   if (!manifest)
@@ -81,9 +126,17 @@ llvm::Expected<ExitCode> ExplainCommand::run(Environment &environment) {
        << ": left no code: it was computed at compile time, or became part of weights or of how data are read\n";
   if (node.empty() && !folded.empty())
     os << folded.size() << " nodes left no code of their own: " << llvm::join(folded, ", ") << '\n';
+  std::optional<llvm::json::Object> tokens;
+  if (node.empty())
+    if (llvm::Error error = readTokens(folder, *manifest).moveInto(tokens))
+      return std::move(error);
+  if (tokens)
+    printTokenTable(os, *tokens);
   if (wantsText())
     environment.out << text;
   llvm::json::Object json{{"schema_version", 1}, {"target", manifest->targetName}, {"steps", std::move(steps)}};
+  if (tokens)
+    json["tokens"] = std::move(*tokens);
   if (node.empty())
     json["folded_nodes"] = llvm::json::Array(folded);
   else

@@ -103,6 +103,8 @@ void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const Co
   if (result.specializations.size() > 1)
     for (const SpecializationFacts &facts : result.specializations)
       os << llvm::formatv("  for {0}: {1} steps, {2} multiply-adds\n", facts.inputs, facts.steps, shorten(facts.macs));
+  if (result.tokens)
+    printTokens(os, *result.tokens);
   if (accuracy.evaluation) {
     const Evaluation &measured = *accuracy.evaluation;
     if (measured.top1)

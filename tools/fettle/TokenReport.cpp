@@ -1,6 +1,9 @@
 //===- TokenReport.cpp - what is told about removed tokens -----------------===//
 
 #include "tools/fettle/TokenReport.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 
 namespace fettle::cli {
 
@@ -51,6 +54,43 @@ llvm::json::Object tokensJson(const TokenReport &report, bool isMeasured) {
   json["path"] = std::move(path);
   json["front"] = std::move(front);
   return json;
+}
+
+/// "65 -> 11 tokens in 5 layers", a clause for each sequence that lost some.
+static std::vector<std::string> countsOf(llvm::ArrayRef<TokenSiteReport> sites) {
+  std::vector<std::string> counts;
+  while (!sites.empty()) {
+    auto sequence = sites.take_while([&](const TokenSiteReport &site) { return site.stream == sites.front().stream; });
+    sites = sites.drop_front(sequence.size());
+    auto layers = llvm::count_if(sequence, [](const TokenSiteReport &site) { return site.after < site.before; });
+    if (layers > 0)
+      counts.push_back(llvm::formatv("{0} -> {1} tokens in {2} layer{3}", sequence.front().before, sequence.back().after, layers,
+                                     layers == 1 ? "" : "s"));
+  }
+  return counts;
+}
+
+void printTokens(llvm::raw_ostream &os, const TokenReport &report) {
+  const bool drops = report.variant.method == TokenMethod::Drop;
+  std::vector<std::string> counts = countsOf(report.sites);
+  if (counts.empty()) {
+    os << "  no tokens were " << (drops ? "dropped" : "merged") << ": "
+       << (report.problems.empty() ? "none had to go" : llvm::join(report.problems, "\n    ")) << '\n';
+    return;
+  }
+  os << "  tokens " << (drops ? "dropped" : "merged");
+  if (!drops)
+    os << llvm::formatv(" by {0}, {1}, {2} round{3}", report.variant.metric == TokenMetric::Both ? "features and keys" : name(report.variant.metric),
+                        report.variant.matching == TokenMatching::Local ? "neighbours first" : "any of any", report.variant.rounds,
+                        report.variant.rounds == 1 ? "" : "s");
+  os << ": " << llvm::join(counts, "; ") << llvm::formatv("\n    {0:f1} % of the multiply-adds", 100.0 * double(report.macsAfter) / double(report.macsBefore));
+  if (report.latencyShare)
+    os << llvm::formatv(", {0:f1} % of the time", 100 * *report.latencyShare);
+  if (report.divergence)
+    os << llvm::formatv(", divergence {0:f4}", *report.divergence);
+  os << '\n';
+  for (llvm::StringRef problem : report.problems)
+    os << "    others stay: " << problem << '\n';
 }
 
 } // namespace fettle::cli

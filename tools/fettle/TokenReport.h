@@ -13,6 +13,7 @@ struct TokenSiteReport {
   int64_t before = 0, after = 0;       ///< tokens
   std::optional<double> divergence;    ///< how much less the outputs differ from the teacher's without it
   std::optional<double> microseconds;  ///< how much longer a call takes without it
+  int64_t stream = 0;                  ///< sites of one stream follow each other
 };
 
 /// An artifact with fewer tokens, and what was measured on it.
@@ -38,6 +39,9 @@ struct TokenReport {
 
 /// The member "tokens" of report.json and of a manifest's details (docs/cli.md). What was measured is told with `isMeasured`.
 llvm::json::Object tokensJson(const TokenReport &report, bool isMeasured);
+
+/// A few lines for people: how, how many, at what price; and what kept the others.
+void printTokens(llvm::raw_ostream &os, const TokenReport &report);
 
 } // namespace fettle::cli
 
