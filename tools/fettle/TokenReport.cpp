@@ -80,7 +80,7 @@ void printTokens(llvm::raw_ostream &os, const TokenReport &report) {
   }
   os << "  tokens " << (drops ? "dropped" : "merged");
   if (!drops)
-    os << llvm::formatv(" by {0}, {1}, {2} round{3}", report.variant.metric == TokenMetric::Both ? "features and keys" : name(report.variant.metric),
+    os << llvm::formatv(" by {0}, {1}, {2} round{3}", report.variant.metric == TokenMetric::Both ? "features and keys" : tokenWord(report.variant.metric),
                         report.variant.matching == TokenMatching::Local ? "neighbours first" : "any of any", report.variant.rounds,
                         report.variant.rounds == 1 ? "" : "s");
   os << ": " << llvm::join(counts, "; ") << llvm::formatv("\n    {0:f1} % of the multiply-adds", 100.0 * double(report.macsAfter) / double(report.macsBefore));
