@@ -108,7 +108,8 @@ static Box computable(Operation *op, ArrayRef<Range> box) {
   if (isa<SliceOp>(op))
     return Box(box);
   Box result = wholeBox(op->getResult(0));
-  for (int64_t axis : AlignedAxes(op).axes())
+  AlignedAxes aligned(op);
+  for (int64_t axis : aligned.axes())
     result[axis] = box[axis];
   return result;
 }

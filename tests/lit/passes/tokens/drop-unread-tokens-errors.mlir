@@ -59,3 +59,9 @@ func.func @nothing(%x: tensor<6x8xf32>, %w: tensor<8x8xf32>) -> tensor<0x8xf32> 
   return %2 : tensor<0x8xf32>
 }
 func.func private @declared(tensor<2xf32>) -> tensor<2xf32>
+
+// Many axes, all of them read.
+func.func @seven_axes(%x: tensor<3x1x6x6x5x3x4xf32>) -> tensor<3x1x6x6x5x3x4xf32> {
+  %0 = nn.unary neg %x : (tensor<3x1x6x6x5x3x4xf32>) -> tensor<3x1x6x6x5x3x4xf32>
+  return %0 : tensor<3x1x6x6x5x3x4xf32>
+}
