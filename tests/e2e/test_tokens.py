@@ -1,15 +1,18 @@
-"""What is told about removed tokens, by `compile` and `explain`, and why some stay."""
+"""What is told about removed tokens, by `compile` and `explain`, in report.html and in pictures, and why some stay."""
 
 import filecmp
 import json
 import os
+import re
+import xml.dom.minidom
 
 import command
 
 FOLDER = os.path.join(command.ROOT, "test_models")
 VIT = os.path.join(FOLDER, "digits_vit", "model.onnx")
-DECODER = [os.path.join(FOLDER, "digits_decoder", "model.onnx"), "--dim", "batch=1", "--dim", "seq=16", "--name", "decoder"]
-DONE, USAGE, FILE = 0, 2, 4
+DECODER = [os.path.join(FOLDER, "digits_decoder", "model.onnx"), "--dim", "batch=1", "--dim", "seq=64", "--name", "decoder"]
+IMAGES = [os.path.join(FOLDER, "data", f"images_{part}.npz") for part in ("calibration", "evaluation")]
+DONE, REJECTED, USAGE, FILE = 0, 1, 2, 4
 
 expectations = command.Expectations()
 check, expect = expectations.check, expectations.expect
@@ -50,7 +53,7 @@ def check_searched(folder):
     """A search measures what each layer's removals bring and cost; `explain` has it in a table."""
     out = os.path.join(folder, "searched")
     done = expect(DONE, "compile", VIT, "--recipe", "tokens", "--set", "tokens.macs=0.8", "--set", "tokens.metric=features", "--set",
-                  "tokens.matching=global", "--calibration", os.path.join(FOLDER, "data", "images_calibration.npz"), "-o", out)
+                  "tokens.matching=global", "--calibration", IMAGES[0], "--evaluation", IMAGES[1], "-o", out)
     tokens = report_of(out)["tokens"]
     share = 100 * tokens["macs_after"] / tokens["macs_before"]
     line = f"{share:.1f} % of the multiply-adds, {100 * tokens['latency_share']:.1f} % of the time, divergence {tokens['divergence']:.4f}"
@@ -62,6 +65,73 @@ def check_searched(folder):
     for site in lost:
         row = [str(site["tokens_in"]), str(site["tokens_out"]), f"{site['saved_us']:.1f}", f"{site['divergence']:.5f}", site["name"]]
         check(row in rows, f"explain has no row {row}:\n{done.stdout}")
+
+    with open(os.path.join(out, "report.html"), encoding="utf-8") as file:
+        page = file.read()
+    section = page[page.index("<h2>Tokens</h2>"):]
+    section = section[:section.index("<h2>", 4)]
+    check(all(site["name"] in section and f"{site['tokens_in']} &rarr; {site['tokens_out']}" in section for site in tokens["sites"]),
+          f"report.html does not tell the sites: {section}")
+    front = tokens["front"]
+    shares = [f"{100 * point['macs'] / tokens['macs_before']:.0f} %" for point in front]
+    check(len(front) > 2 and section.count("<circle") == len(front) and all(f">{share}</text>" in section for share in shares),
+          f"report.html has no plot of {shares}: {section}")
+    check(section.count("font-weight=bold") == 1 and "top-1, %" in section, f"the plot does not mark the artifact: {section}")
+    check("http" not in page and "<script" not in page, "report.html loads something")
+
+
+def drawn_groups(svg):
+    """For each panel of a picture, the numbers of patches that share a token; None stands for dropped ones."""
+    groups = []
+    for panel in xml.dom.minidom.parseString(svg).getElementsByTagName("g"):
+        paths = [path for path in panel.getElementsByTagName("path") if path.getAttribute("class")]
+        groups.append([(path.getAttribute("class"), path.getAttribute("d").count("M")) for path in paths])
+    return groups
+
+
+def check_pictures(folder):
+    """A picture of each of the first samples, a panel for each layer; what shares a token adds up to what was removed."""
+    out, drawn = os.path.join(folder, "out"), os.path.join(folder, "new", "pictures")
+    removing = ["compile", VIT, "--recipe", "tokens", "--set", "tokens.remove=3", "-o", out, "--dump-tokens", drawn]
+    expect(DONE, *removing, "--evaluation", IMAGES[1], says=["16 pictures of tokens -> " + drawn])
+    check(sorted(os.listdir(drawn)) == [f"{i:02}.svg" for i in range(16)], f"pictures: {sorted(os.listdir(drawn))}")
+    sites = report_of(out)["tokens"]["sites"]
+    pictures = []
+    for name in sorted(os.listdir(drawn)):
+        with open(os.path.join(drawn, name), encoding="utf-8") as file:
+            pictures.append(file.read())
+        groups = drawn_groups(pictures[-1])
+        gone = [sum(count - 1 for _, count in panel) for panel in groups]
+        check(gone == [0] + [17 - site["tokens_out"] for site in sites], f"{name}: {groups}")
+        check(re.findall(r"http[^\"]*", pictures[-1]) == ["http://www.w3.org/2000/svg"], f"{name} loads something")
+    check(len(set(pictures)) == len(pictures), "the pictures of different samples are equal")
+
+    # The same without --evaluation, of other samples; then dropped patches.
+    expect(DONE, *removing, "--calibration", IMAGES[0], says=["16 pictures of tokens"])
+    with open(os.path.join(drawn, "00.svg"), encoding="utf-8") as file:
+        check(file.read() != pictures[0], "--calibration is not drawn")
+    expect(DONE, *removing, "--set", "tokens.method=drop", "--calibration", IMAGES[0])
+    with open(os.path.join(drawn, "00.svg"), encoding="utf-8") as file:
+        groups = drawn_groups(file.read())
+    check(groups == [[]] + [[("dropped", 17 - site["tokens_out"])] for site in report_of(out)["tokens"]["sites"]], f"dropped: {groups}")
+
+
+def check_no_pictures(folder):
+    """Tokens that are no patches are not drawn, which is no error; without samples or tokens that go it is one."""
+    out, drawn = os.path.join(folder, "out"), os.path.join(folder, "pictures")
+    asked = ["-o", out, "--dump-tokens", drawn]
+    removing = ["--recipe", "tokens", "--set", "tokens.remove=1"]
+    words = os.path.join(FOLDER, "data", "tokens_evaluation.npz")
+    expect(DONE, "compile", *DECODER, *removing, *asked, "--evaluation", words, says=["no pictures of tokens: ", "is causal"])
+    check(os.path.exists(os.path.join(out, "report.json")) and not os.path.exists(drawn), "no artifact, or pictures of words")
+    expect(USAGE, "compile", VIT, *removing, *asked, says=["--dump-tokens draws samples", "--calibration C.npz, or --evaluation E.npz"])
+    expect(USAGE, "compile", VIT, *asked, "--evaluation", IMAGES[1], says=["recipe 'float' removes no tokens, so --dump-tokens has no use"])
+    expect(USAGE, "compile", VIT, *removing, "--dump-tokens", drawn, "--until", "fuse", "--calibration", IMAGES[0], says=["comes before tokens are removed"])
+    expect(FILE, "compile", VIT, *removing, *asked, "--calibration", os.path.join(folder, "none.npz"), says=["none.npz"])
+    expect(REJECTED, "compile", VIT, *removing, *asked, "--calibration", words, says=["tokens_evaluation.npz"])
+    with open(drawn, "w", encoding="utf-8"):
+        pass
+    expect(FILE, "compile", VIT, *removing, *asked, "--calibration", IMAGES[0], says=[drawn])
 
 
 def check_refused(folder):
@@ -80,7 +150,7 @@ def check_refused(folder):
 
 
 def main():
-    for part in (check_removed, check_searched, check_refused):
+    for part in (check_removed, check_searched, check_pictures, check_no_pictures, check_refused):
         with command.scratch() as folder:
             part(folder)
     command.finish(expectations.problems)

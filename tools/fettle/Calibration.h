@@ -28,6 +28,7 @@ public:
   /// Which of the functions the samples are for.
   size_t specialization() const { return chosen; }
 
+  const calibration::Samples &inputs() const { return samples; }
   Executor &executor() { return *ownExecutor; }
 
   llvm::Expected<std::vector<double>> compareValues(const calibration::Twins &twins, int64_t count) {

@@ -28,7 +28,7 @@ static unsigned countSteps(const CompileRequest &request) {
   unsigned ran = request.until ? unsigned(*request.until) + 1 : whole;
   bool measures = request.recipe.quantizes() && !request.calibration.empty() && !request.measured;
   bool searches = request.recipe.searchesTokens() && !request.tokenPlan;
-  return ran + searches + (measures ? 1 + request.recipe.quantization.equalize : 0) + request.layerErrors;
+  return ran + searches + !request.pictureFolder.empty() + (measures ? 1 + request.recipe.quantization.equalize : 0) + request.layerErrors;
 }
 
 Compilation::Compilation(Environment &environment, mlir::MLIRContext &context, const CompileRequest &request)

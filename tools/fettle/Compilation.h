@@ -37,6 +37,7 @@ public:
   bool measuresBefore(Phase phase) const;
   llvm::Error measure(Phase phase);
   llvm::Error planTokens();
+  llvm::Error drawTokens();
   llvm::Error describeLayers();
   llvm::Error measureLayerErrors();
   llvm::Error dumpIr(unsigned number, llvm::StringRef phase);

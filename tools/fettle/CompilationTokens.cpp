@@ -2,6 +2,7 @@
 
 #include "ir/profile/ValueNames.h"
 #include "tools/fettle/Compilation.h"
+#include "tools/fettle/TokenDump.h"
 #include "tools/fettle/TokenJudge.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -208,9 +209,31 @@ llvm::Error Compilation::planTokens() {
     if (facts.stream != stream)
       tokens = facts.tokens;
     stream = site.stream = facts.stream;
+    site.protectedTokens = facts.protectedTokens;
     site.before = tokens;
     site.after = tokens -= step.removed;
   }
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::drawTokens() {
+  begin("pictures");
+  std::unique_ptr<Calibration> evaluation;
+  Calibration *shown = nullptr;
+  if (request.pictureSamples == request.calibration) {
+    if (llvm::Error error = openCalibration())
+      return error;
+    shown = calibration.get();
+  } else {
+    if (llvm::Error error = Calibration::open(functions(), request.pictureSamples, request.jobs).moveInto(evaluation))
+      return error;
+    shown = evaluation.get();
+  }
+  auto told = dumpTokens(functions()[shown->specialization()], *result.tokens, *shown, request.pictureFolder);
+  if (!told)
+    return told.takeError();
+  result.pictures = std::move(*told);
+  end();
   return llvm::Error::success();
 }
 

@@ -48,6 +48,9 @@ void CompileCommand::addOptions(CLI::App &app) {
   group(app.add_option("--until", until, "stop after a phase and write the IR: " + llvm::join(names, ", ")), "PHASE",
         "Insight");
   group(app.add_option("--dump-ir", dumpFolder, "write the IR after each phase to numbered files"), "DIR", "Insight");
+  group(app.add_option("--dump-tokens", pictureFolder,
+                       "draw which patches of images became one token: an SVG file for each of\nthe first samples of --calibration, else of --evaluation"),
+        "DIR", "Insight");
   modelOptions.addOptions(app);
 }
 
@@ -72,6 +75,8 @@ llvm::Error CompileCommand::checkOptions() const {
     return usage("--max-drop needs data to measure on", "--evaluation E.npz");
   if (!confidence.empty() && maxDrop.empty())
     return usage("--confidence is about the bound of --max-drop, which is not given", "--max-drop 1%");
+  if (!pictureFolder.empty() && calibration.empty() && evaluation.empty())
+    return usage("--dump-tokens draws samples, which there are none of", "--calibration C.npz, or --evaluation E.npz");
   if (!until.empty() && !evaluation.empty())
     return usage("--until makes no artifact, so --evaluation cannot be measured", "leave one of them out");
   return llvm::Error::success();
@@ -105,10 +110,15 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
     return makeFailure(ExitCode::Usage, "recipe '" + request.recipe.name + "' measures the model, on what?",
                        "--calibration C.npz, or --profile P made by fettle calibrate");
   for (auto [flag, value] : {std::pair("--calibration", &calibration), std::pair("--profile", &profile)})
-    if (!value->empty() && !request.recipe.measures())
+    if (!value->empty() && !request.recipe.measures() && (value != &calibration || pictureFolder.empty()))
       return makeFailure(ExitCode::Usage,
                          "recipe '" + request.recipe.name + "' measures nothing, so " + flag + " has no use",
                          llvm::Twine("leave ") + flag + " out");
+  request.pictureFolder = pictureFolder;
+  request.pictureSamples = calibration.empty() ? evaluation : calibration;
+  if (!pictureFolder.empty() && !request.recipe.reducesTokens())
+    return makeFailure(ExitCode::Usage, "recipe '" + request.recipe.name + "' removes no tokens, so --dump-tokens has no use",
+                       "--recipe tokens, or leave --dump-tokens out");
   if (!until.empty()) {
     request.until = findPhase(until);
     std::vector<std::string> names;
@@ -116,6 +126,9 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
       names.push_back(phase.name.str());
     if (!request.until)
       return makeFailure(ExitCode::Usage, "no phase '" + until + "'", suggestSpelling(until, names));
+    if (!pictureFolder.empty() && *request.until < Phase::Tokens)
+      return makeFailure(ExitCode::Usage, "phase '" + until + "' comes before tokens are removed, so --dump-tokens has no use",
+                         "leave one of them out");
     if (request.onnx() && *request.until >= Phase::Layout)
       return makeFailure(ExitCode::Usage, "phase '" + until + "' is about code; an ONNX model is made before it",
                          "--until " + phases()[unsigned(Phase::Layout) - 1].name + ", or another target");
@@ -220,7 +233,12 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
   auto result = compileModel(environment, context, *request);
   if (!result)
     return result.takeError();
+  auto tellPictures = [&] {
+    if (!result->pictures.empty())
+      environment.err << result->pictures << '\n';
+  };
   if (request->until) {
+    tellPictures();
     if (llvm::Error error = writeJson(environment, reportJson(*request, *result, {})))
       return std::move(error);
     return ExitCode::Done;
@@ -265,6 +283,7 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
     if (*gate)
       accuracy.allowedDrop = (*gate)->allowedDrop;
   }
+  tellPictures();
   if (llvm::Error error = writeReports(*request, *result, accuracy))
     return std::move(error);
   if (wantsText())

@@ -27,7 +27,7 @@ private:
                      AccuracyJudge &judge, const AccuracyGate &gate) const;
 
   std::string model, output, modelName, target = "cpu:native", recipe = "float";
-  std::string calibration, evaluation, maxDrop, confidence, profile, until, dumpFolder;
+  std::string calibration, evaluation, maxDrop, confidence, profile, until, dumpFolder, pictureFolder;
   std::vector<std::string> settings;
   unsigned jobs = 0; ///< 0: all cores
   ModelOptions modelOptions;

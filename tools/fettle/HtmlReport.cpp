@@ -1,6 +1,7 @@
 //===- HtmlReport.cpp - report.html ---------------------------------------===//
 
 #include "tools/fettle/HtmlReport.h"
+#include "tools/fettle/TokenHtml.h"
 #include "llvm/ADT/StringExtras.h"
 #include <cmath>
 
@@ -85,6 +86,8 @@ std::string htmlReport(const CompileResult &result, const codegen::Manifest &man
            llvm::formatv("{0:f2}: {1}", *accuracy.allowedDrop, accuracy.passed ? "kept" : "exceeded").str());
   }
   os << "</table>\n";
+  if (result.tokens)
+    writeTokenSection(os, *result.tokens);
   if (!result.layers.empty())
     layerTable(os, result.layers);
   os << "<h2>Time of compiling</h2>\n<table>\n";

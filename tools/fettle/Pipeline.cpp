@@ -34,6 +34,9 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
         return std::move(error);
     if (llvm::Error error = compilation.runPhase(phase))
       return std::move(error);
+    if (phase.phase == Phase::Tokens && !request.pictureFolder.empty())
+      if (llvm::Error error = compilation.drawTokens())
+        return std::move(error);
     if (phase.phase == request.until) {
       if (llvm::Error error = compilation.writeIr())
         return std::move(error);

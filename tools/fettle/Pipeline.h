@@ -26,6 +26,8 @@ struct CompileRequest {
   bool layerErrors = false; ///< measure how far each quantized layer is from its teacher; needs `calibration`
   std::optional<Phase> until; ///< stop there and write the IR
   std::string dumpFolder;     ///< empty: no dumps
+  std::string pictureFolder;  ///< where tokens are drawn; empty: they are not. For recipes that reduce them
+  std::string pictureSamples; ///< path of what they are drawn on
   unsigned jobs = 1;          ///< threads of code generation; the result does not depend on it
   bool golden = true;         ///< run the result once and ship input and answer
 
@@ -59,6 +61,7 @@ struct CompileResult {
   NumericPromise promise;
   std::vector<PhaseTime> phases;
   std::optional<TokenReport> tokens;      ///< of a recipe that removes tokens
+  std::string pictures;                   ///< of tokens: a sentence on what was drawn, or why nothing was
   std::vector<LayerReport> layers;        ///< of a recipe that quantizes
   std::shared_ptr<const Profile> profile; ///< that it was quantized by
   double seconds = 0;

@@ -11,6 +11,7 @@ llvm::Expected<StudentMaker> StudentMaker::create(Environment &environment, mlir
   maker.request.name = name;
   maker.request.golden = maker.request.layerErrors = false;
   maker.request.dumpFolder.clear();
+  maker.request.pictureFolder.clear();
   auto scratch = TemporaryPath::makeFolder();
   if (!scratch)
     return scratch.takeError();

@@ -14,6 +14,7 @@ struct TokenSiteReport {
   std::optional<double> divergence;    ///< how much less the outputs differ from the teacher's without it
   std::optional<double> microseconds;  ///< how much longer a call takes without it
   int64_t stream = 0;                  ///< sites of one stream follow each other
+  int64_t protectedTokens = 0;         ///< leading tokens that always stay
 };
 
 /// An artifact with fewer tokens, and what was measured on it.
