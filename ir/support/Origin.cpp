@@ -3,14 +3,18 @@
 #include "ir/support/Origin.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/JSON.h"
 
 using namespace mlir;
 
 namespace fettle {
 
 Location makeOriginLocation(MLIRContext *context, const Origin &origin) {
-  Location op = NameLoc::get(StringAttr::get(context, origin.op));
-  return NameLoc::get(StringAttr::get(context, origin.node), op);
+  // Names go to JSON; a file's may be any bytes.
+  auto text = [&](const std::string &name) {
+    return StringAttr::get(context, llvm::json::isUTF8(name) ? name : llvm::json::fixUTF8(name));
+  };
+  return NameLoc::get(text(origin.node), NameLoc::get(text(origin.op)));
 }
 
 SmallVector<Origin> getOrigins(Location location) {

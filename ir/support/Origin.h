@@ -18,6 +18,7 @@ struct Origin {
   std::string op;   ///< ONNX operator, with domain unless it is the default one.
 };
 
+/// Bytes of the names that are no UTF-8 are replaced.
 mlir::Location makeOriginLocation(mlir::MLIRContext *context, const Origin &origin);
 llvm::SmallVector<Origin> getOrigins(mlir::Location location);
 /// "Conv_12" or "Conv_12+Relu_13".
