@@ -20,9 +20,8 @@ struct ReduceTokens : impl::ReduceTokensPassBase<ReduceTokens> {
     for (const TokenStream &stream : streams.streams())
       for (const std::string &problem : stream.problems)
         getOperation().emitRemark("tokens stay as they are: " + problem);
-    if (!plan)
-      plan = planTokens(getOperation(), streams, counts, {method, metric, matching, rounds});
-    if (failed(reduceTokens(getOperation(), streams, *plan)))
+    TokenPlan chosen = plan ? *plan : planTokens(getOperation(), streams, counts, {method, metric, matching, rounds});
+    if (failed(reduceTokens(getOperation(), streams, chosen)))
       signalPassFailure();
   }
 

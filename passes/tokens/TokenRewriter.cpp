@@ -3,11 +3,13 @@
 // Ops are visited in program order and changed in place. Each value of a stream has a generation: how many times tokens were
 // removed before it. At a site with a step, tokens are matched and merged, which begins the next generation. An op
 // that works on each token takes all its operands at the latest generation among them, its results have that number of
-// tokens; operands that lag behind (positions that are added in every layer) are merged by the same assignments. An attention
-// whose keys were merged adds the logarithm of their sizes to its scores, so that a merged token weighs as much as its parts
-// ("proportional attention", Bolya et al., Token Merging, 2023, section 3). Sizes begin as the exponentials of the mask, if there is one: a
-// padded token has size 0, costs nothing to merge, changes nothing that it is merged into, and stays masked.
-// An op that needs every token as it was gets them back by the composition of all assignments.
+// tokens; operands that lag behind (positions that are added in every layer) are merged by the same assignments. Behind the last
+// site, as at a mean over tokens that are no padding, and where what lags behind has no mean, the op gets every token instead: padding
+// that is a part of a token would count there. An attention whose keys were merged adds the logarithm of their sizes to its scores, so
+// that a merged token weighs as much as its parts ("proportional attention", Bolya et al., Token Merging, 2023, section 3). Sizes begin
+// as the exponentials of the mask, if there is one: a padded token has size 0, costs nothing to merge, changes nothing that it is
+// merged into, and stays masked. An op that needs every token as it was gets them back by the composition of all assignments.
+// Tokens that were dropped cannot be had back; what lags behind loses the same ones.
 //
 //   %x (65 tokens)  -> %a = match_tokens %x {remove = 8}    %y, %s = merge_tokens %x, %a    57 tokens, generation 1
 //   add %x, %pos    -> %p, .. = merge_tokens %pos, %a       add %y, %p
@@ -106,6 +108,11 @@ private:
     return known == newest.end() ? generationOf(value) : known->second;
   }
   int64_t generationOf(Value value) const { return own.lookup(value); }
+  TokenStreams::Place placeOf(Value value) const {
+    auto known = places.find(value);
+    return known == places.end() ? streams.placeOf(value) : known->second;
+  }
+  bool needsAll(Operation *op, int64_t generation) const;
   Value at(Value value, TokenStreams::Place place, int64_t generation, int64_t rank);
   Value restored(Value value, TokenStreams::Place place);
   Value asTokens(Value value, int64_t axis, int64_t batch);
@@ -125,7 +132,9 @@ private:
   llvm::DenseMap<Operation *, Use> uses;
   llvm::DenseMap<Value, int64_t> own;                        // the generation a value was computed in; 0 if absent
   llvm::DenseMap<Value, int64_t> newest;                     // of values at sites
-  llvm::DenseMap<std::pair<Value, int64_t>, Value> versions; // of values in other generations
+  llvm::DenseMap<Value, TokenStreams::Place> places;         // of values that were made here
+  llvm::DenseMap<std::tuple<Value, int64_t, int64_t, int64_t>, Value> versions; // by value, stream, axis and generation
+  llvm::DenseMap<Value, Value> originals;                    // with all tokens
   llvm::DenseMap<std::pair<int64_t, int64_t>, Value> biases; // of scores, by stream and generation
   bool isBroken = false;
 };
@@ -188,7 +197,7 @@ Value TokenRewriter::fromTokens(Value tokens, RankedTensorType like, int64_t axi
 Value TokenRewriter::at(Value value, TokenStreams::Place place, int64_t generation, int64_t rank) {
   if (generation <= generationOf(value))
     return value;
-  if (Value known = versions.lookup({value, generation}))
+  if (Value known = versions.lookup({value, place.stream, place.axis, generation}))
     return known;
   auto type = typeOf(value);
   if (!isa<FloatType>(type.getElementType())) {
@@ -208,8 +217,10 @@ Value TokenRewriter::at(Value value, TokenStreams::Place place, int64_t generati
   auto merged = MergeTokensOp::create(builder, value.getLoc(), asTokens(from, axis, batchOf(place.stream)),
                                       stream.assignments[generation - 1], stream.sizes[generation - 1], stream.tokens[generation]);
   Value result = fromTokens(merged.getOutput(), typeOf(from), axis);
+  own[result] = generation;
+  places[result] = {place.stream, axis};
   if (typeOf(result).getRank() == type.getRank())
-    versions[{value, generation}] = result;
+    versions[{value, place.stream, place.axis, generation}] = result;
   return result;
 }
 
@@ -218,7 +229,7 @@ Value TokenRewriter::restored(Value value, TokenStreams::Place place) {
   int64_t generation = generationOf(value);
   if (generation == 0)
     return value;
-  if (Value known = versions.lookup({value, 0}))
+  if (Value known = originals.lookup(value))
     return known;
   if (plan.variant.method == TokenMethod::Drop) {
     emitError(value.getLoc()) << "dropped tokens are read again; merge them instead";
@@ -234,7 +245,7 @@ Value TokenRewriter::restored(Value value, TokenStreams::Place place) {
   }
   Value flat = asTokens(value, place.axis, batchOf(place.stream));
   Value all = UnmergeTokensOp::create(builder, value.getLoc(), flat, stream.composed[generation - 1]).getOutput();
-  return versions[{value, 0}] = fromTokens(all, typeOf(value), place.axis);
+  return originals[value] = fromTokens(all, typeOf(value), place.axis);
 }
 
 void TokenRewriter::update(Operation *op) {
@@ -244,7 +255,7 @@ void TokenRewriter::update(Operation *op) {
   case TokenUse::Keys:
     return updateAttention(cast<AttentionOp>(op));
   case TokenUse::Leading: // They stand where they stood.
-    op->setOperand(0, at(op->getOperand(0), streams.placeOf(op->getOperand(0)), newestOf(op->getOperand(0)), 0));
+    op->setOperand(0, at(op->getOperand(0), placeOf(op->getOperand(0)), newestOf(op->getOperand(0)), 0));
     return;
   case TokenUse::All:
     return restoreOperands(op);
@@ -264,45 +275,57 @@ void TokenRewriter::setGeneration(Operation *op, int64_t generation) {
     }
 }
 
+/// Whether an op on each token at `generation` has to get all of them for what lags behind.
+bool TokenRewriter::needsAll(Operation *op, int64_t generation) const {
+  const bool merges = plan.variant.method == TokenMethod::Merge;
+  for (auto [operand, place] : llvm::zip_equal(op->getOperands(), uses.find(op)->second.operands))
+    if (place && newestOf(operand) < generation)
+      if (!isa<FloatType>(typeOf(operand).getElementType()) || (merges && llvm::none_of(op->getResults(), [&](Value result) {
+                                                                  return streams.isOnTheWay(result);
+                                                                })))
+        return true;
+  return false;
+}
+
 void TokenRewriter::updateEach(Operation *op) {
   int64_t generation = 0, rank = 0;
-  ArrayRef<TokenStreams::Place> places = uses.find(op)->second.operands;
-  for (auto [operand, place] : llvm::zip_equal(op->getOperands(), places))
+  ArrayRef<TokenStreams::Place> operandPlaces = uses.find(op)->second.operands;
+  for (auto [operand, place] : llvm::zip_equal(op->getOperands(), operandPlaces))
     if (place)
       generation = std::max(generation, newestOf(operand));
   if (generation == 0)
     return;
+  if (needsAll(op, generation))
+    return restoreOperands(op);
   for (Value result : op->getResults())
     rank = std::max(rank, typeOf(result).getRank());
-  for (auto [operand, place] : llvm::zip_equal(op->getOpOperands(), places))
+  for (auto [operand, place] : llvm::zip_equal(op->getOpOperands(), operandPlaces))
     if (place)
-      operand.set(at(operand.get(), place, generation, isa<BinaryOp, SelectOp, CompareOp>(op) ? rank : 0));
+      operand.set(at(operand.get(), place, generation, rank));
   setGeneration(op, generation);
 }
 
 void TokenRewriter::restoreOperands(Operation *op) {
   for (OpOperand &operand : op->getOpOperands())
-    if (TokenStreams::Place place = streams.placeOf(operand.get()))
+    if (TokenStreams::Place place = placeOf(operand.get()))
       operand.set(restored(operand.get(), place));
 }
 
 void TokenRewriter::updateAttention(AttentionOp op) {
-  TokenStreams::Place keys = streams.placeOf(op.getKey());
-  int64_t generation = std::max(newestOf(op.getKey()), newestOf(op.getValue()));
-  TokenStreams::Place queries = streams.placeOf(op.getQuery());
-  bool isSelf = queries && queries.stream == keys.stream;
-  if (isSelf)
-    generation = std::max(generation, newestOf(op.getQuery()));
-  if (generation == 0)
-    return;
-  op.getKeyMutable().assign(at(op.getKey(), keys, generation, 0));
-  op.getValueMutable().assign(at(op.getValue(), streams.placeOf(op.getValue()), generation, 0));
-  if (isSelf)
-    op.getQueryMutable().assign(at(op.getQuery(), queries, generation, 0));
-  if (Value bias = logarithmOfSizes(keys.stream, generation, op.getLoc()))
-    op.getMaskMutable().assign(bias);
-  if (isSelf)
-    setGeneration(op, generation);
+  TokenStreams::Place keys = placeOf(op.getKey()), queries = placeOf(op.getQuery());
+  int64_t keysNow = std::max(newestOf(op.getKey()), newestOf(op.getValue())), queriesNow = queries ? newestOf(op.getQuery()) : 0;
+  if (queries && queries.stream == keys.stream)
+    keysNow = queriesNow = std::max(keysNow, queriesNow);
+  if (keysNow > 0) {
+    op.getKeyMutable().assign(at(op.getKey(), keys, keysNow, 0));
+    op.getValueMutable().assign(at(op.getValue(), placeOf(op.getValue()), keysNow, 0));
+    if (Value bias = logarithmOfSizes(keys.stream, keysNow, op.getLoc()))
+      op.getMaskMutable().assign(bias);
+  }
+  if (queriesNow > 0) {
+    op.getQueryMutable().assign(at(op.getQuery(), queries, queriesNow, 0));
+    setGeneration(op, queriesNow);
+  }
 }
 
 /// What is added to the scores of keys, [n, 1, 1, t]; null if nothing is. Made where it is first needed.
@@ -335,7 +358,7 @@ Value TokenRewriter::metricOf(Value value, const Step &step, int64_t generation)
   if (plan.variant.metric == TokenMetric::Features)
     return value;
   AttentionOp attention = step.site->attention;
-  Value keys = at(attention.getKey(), streams.placeOf(attention.getKey()), generation, 0);
+  Value keys = at(attention.getKey(), placeOf(attention.getKey()), generation, 0);
   keys = asTokens(keys, 2, batchOf(step.stream));
   if (plan.variant.metric == TokenMetric::Keys)
     return keys;
@@ -367,7 +390,9 @@ Value TokenRewriter::scoreOf(const Step &step, Location location, int64_t genera
   if (attention.getMask())
     scores = makeBinary(builder, location, BinaryKind::add, scores, attention.getMask());
   Value weights = SoftmaxOp::create(builder, location, scores, 3).getOutput();
-  return ReduceOp::create(builder, location, ReduceKind::mean, weights, ArrayRef<int64_t>{1, 2}).getOutput();
+  Value received = ReduceOp::create(builder, location, ReduceKind::mean, weights, ArrayRef<int64_t>{1, 2}).getOutput();
+  own[received] = generationOf(keys);
+  return at(received, {step.stream, 1}, generation, 0);
 }
 
 LogicalResult TokenRewriter::removeTokens(Value value, const Step &step) {
@@ -394,7 +419,8 @@ void TokenRewriter::beginGeneration(Value value, const Step &step, int64_t count
   const int64_t generation = newestOf(value), left = stream.tokens[generation] - count,
                 protect = streams.streams()[step.stream].protectedTokens;
   const bool drops = plan.variant.method == TokenMethod::Drop;
-  Value newestValue = generation == generationOf(value) ? value : versions.lookup({value, generation});
+  const TokenStreams::Place place = streams.placeOf(value);
+  Value newestValue = at(value, place, generation, 0);
   Value assignment;
   if (drops) {
     assignment = DropTokensOp::create(builder, location, scoreOf(step, location, generation), left, protect).getAssignment();
@@ -409,7 +435,9 @@ void TokenRewriter::beginGeneration(Value value, const Step &step, int64_t count
   stream.sizes.push_back(drops && !stream.sizes[generation] ? Value() : Value(merged.getNewSizes()));
   stream.assignments.push_back(assignment);
   newest[value] = generation + 1;
-  versions[{value, generation + 1}] = merged.getOutput();
+  own[merged.getOutput()] = generation + 1;
+  places[merged.getOutput()] = place;
+  versions[{value, place.stream, place.axis, generation + 1}] = merged.getOutput();
 }
 
 LogicalResult reduceTokens(func::FuncOp function, const TokenStreams &streams, const TokenPlan &plan) {

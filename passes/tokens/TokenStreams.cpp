@@ -85,29 +85,27 @@ void TokenStreams::checkAttention(TokenStream &stream, AttentionOp attention) {
 }
 
 /// The slice reads leading tokens alone: how many. 0 if it reads others.
-static int64_t leadingTokens(SliceOp slice, int64_t axis) {
-  int64_t last = slice.getStarts()[axis] + (slice.getSizes()[axis] - 1) * slice.getSteps()[axis];
-  int64_t end = std::max(slice.getStarts()[axis], last) + 1;
-  return slice.getSizes()[axis] > 0 && end <= maxProtected ? end : 0;
+static int64_t leadingTokens(SliceOp slice, const TokenStreams &streams) {
+  TokenStreams::Place place = streams.placeOf(slice.getInput());
+  if (!place || streams.placeOf(slice.getOutput()))
+    return 0;
+  int64_t first = slice.getStarts()[place.axis], size = slice.getSizes()[place.axis];
+  int64_t end = std::max(first, first + (size - 1) * slice.getSteps()[place.axis]) + 1;
+  return size > 0 && end <= maxProtected ? end : 0;
 }
 
-/// The values of the stream that queries, keys or values are made of: not its masks.
-llvm::DenseSet<Value> TokenStreams::findFeatures(func::FuncOp function, const TokenStream &stream) const {
+/// Notes the values of the stream that `ends` are made of: not its masks.
+void TokenStreams::addFeatures(const TokenStream &stream, SmallVector<Value> ends) {
   const int64_t index = &stream - list.data();
-  llvm::DenseSet<Value> features;
-  SmallVector<Value> stack;
-  for (AttentionOp attention : stream.attentions)
-    stack.append({attention.getQuery(), attention.getKey(), attention.getValue()});
-  while (!stack.empty()) {
-    Value value = stack.pop_back_val();
+  while (!ends.empty()) {
+    Value value = ends.pop_back_val();
     if (placeOf(value).stream != index || !features.insert(value).second)
       continue;
     if (Operation *op = value.getDefiningOp())
       for (OpOperand &operand : op->getOpOperands())
         if (!isa<AttentionOp>(op) || operand.getOperandNumber() < 3)
-          stack.push_back(operand.get());
+          ends.push_back(operand.get());
   }
-  return features;
 }
 
 void TokenStreams::findSites(func::FuncOp function, TokenStream &stream) {
@@ -115,59 +113,76 @@ void TokenStreams::findSites(func::FuncOp function, TokenStream &stream) {
   llvm::DenseMap<Operation *, int64_t> order;
   for (auto [i, op] : llvm::enumerate(function.getOps()))
     order[&op] = int64_t(i);
-  auto lastUse = [&](Value value) {
-    int64_t last = -1;
-    for (Operation *user : value.getUsers())
-      last = std::max(last, order.lookup(user));
-    return last;
-  };
+  auto isIn = [](const llvm::DenseSet<Value> &set) { return [&set](Value value) { return set.contains(value); }; };
   llvm::DenseSet<Operation *> ours(stream.attentions.begin(), stream.attentions.end());
-  llvm::DenseSet<Value> features = findFeatures(function, stream);
-  llvm::DenseSet<Value> attended;  // features made by attentions of the stream
-  AttentionOp attention;           // the last one met
-  AttentionOp ofLastSite;          // the last one before the last site
-  bool multiplied = true;          // since the last site
-  int64_t reach = -1;              // last use of the features met before
-  for (Value argument : features)
-    if (isa<BlockArgument>(argument))
-      reach = std::max(reach, lastUse(argument));
+  SmallVector<Value> ends;
+  for (AttentionOp op : stream.attentions)
+    ends.append({op.getQuery(), op.getKey(), op.getValue()});
+  addFeatures(stream, ends);
+  llvm::DenseSet<Value> attended; // made by attentions of the stream
+  llvm::DenseSet<Value> known;    // features of the stream so far
+  llvm::DenseSet<Value> past;     // what went past the last attention
+  AttentionOp attention;          // the last one met
+  AttentionOp ofLastSite;         // the last one before the last site
+  bool multiplied = true;         // since the last site
+  bool isApart = false;           // what follows an attention meets nothing that went past it
+  int64_t reach = -1;             // last use of what is attended and of the stream
+  for (Value argument : function.getArguments())
+    if (placeOf(argument).stream == index && isOnTheWay(argument))
+      known.insert(argument);
   for (auto [i, op] : llvm::enumerate(function.getOps())) {
-    if (ours.contains(&op))
+    const bool isOurs = ours.contains(&op);
+    if (isOurs) {
       attention = cast<AttentionOp>(op);
-    bool isAttended = ours.contains(&op) ||
-                      llvm::any_of(op.getOperands(), [&](Value operand) { return attended.contains(operand); });
-    auto fact = dyn_cast<NnOpInterface>(op);
-    multiplied |= isAttended && fact && fact.getMacs() > 0;
-    if (auto slice = dyn_cast<SliceOp>(op))
-      if (Place place = placeOf(slice.getInput()); place.stream == index)
-        stream.protectedTokens = std::max(stream.protectedTokens, leadingTokens(slice, place.axis));
+      past = known;
+    }
+    const bool isAttended = isOurs || llvm::any_of(op.getOperands(), isIn(attended));
+    const bool isPast = !isOurs && llvm::any_of(op.getOperands(), isIn(past));
+    if (auto slice = dyn_cast<SliceOp>(op); slice && placeOf(slice.getInput()).stream == index)
+      stream.protectedTokens = std::max(stream.protectedTokens, leadingTokens(slice, *this));
     for (Value value : op.getResults()) {
       if (isAttended)
         attended.insert(value);
-      if (!isAttended && !features.contains(value))
-        continue;
       Place place = placeOf(value);
-      auto type = typeOf(value);
       if (place.stream != index)
         continue;
-      bool isSite = isAttended && op.getNumResults() == 1 && reach <= int64_t(i) && place.axis == 1 && type.getRank() == 3 &&
-                    isa<FloatType>(type.getElementType()) && type.getDimSize(0) == attention.getKey().getType().getDimSize(0);
-      if (isSite && multiplied) {
-        stream.sites.push_back({value, attention, attention != ofLastSite});
-        ofLastSite = attention;
-      } else if (isSite && !stream.sites.empty()) {
-        stream.sites.back().value = value;
+      if (isPast)
+        past.insert(value);
+      if (isAttended || isOnTheWay(value))
+        known.insert(value);
+      if (!isAttended)
+        continue;
+      auto fact = dyn_cast<NnOpInterface>(op);
+      multiplied |= fact && fact.getMacs() > 0;
+      auto type = typeOf(value);
+      const bool isWhole = op.getNumResults() == 1 && reach <= int64_t(i) && place.axis == 1 && type.getRank() == 3 &&
+                           isa<FloatType>(type.getElementType()) &&
+                           type.getDimSize(0) == attention.getKey().getType().getDimSize(0);
+      isApart |= isWhole && !isPast;
+      if (isWhole && isPast) {
+        if (multiplied) {
+          stream.sites.push_back({value, attention, attention != ofLastSite});
+          ofLastSite = attention;
+        } else if (!stream.sites.empty()) {
+          stream.sites.back().value = value;
+        }
+        multiplied = false;
       }
-      multiplied &= !isSite;
-      reach = std::max(reach, lastUse(value));
+      for (Operation *user : value.getUsers())
+        reach = std::max(reach, order.lookup(user));
     }
+    // An attention of others to these tokens works on each of them.
+    multiplied |= isOurs;
   }
   // Behind the last one nothing is left to save.
   if (!multiplied && !stream.sites.empty())
     stream.sites.pop_back();
+  for (const TokenSite &site : stream.sites)
+    addFeatures(stream, {site.value});
   if (stream.sites.empty())
     stream.problems.push_back(nameOf(stream.attentions.front()) +
-                              " and what follows leave no place where all tokens lie in one tensor [n, t, c]");
+                              (isApart ? " works on windows, or on other tokens than what is added to its result"
+                                       : " and what follows leave no place where all tokens lie in one tensor [n, t, c]"));
 }
 
 TokenStreams::Place operandPlace(OpOperand &operand, const TokenStreams &streams) {
@@ -194,12 +209,10 @@ TokenStreams::Place operandPlace(OpOperand &operand, const TokenStreams &streams
 }
 
 TokenUse tokenUseOf(Operation *op, const TokenStreams &streams) {
-  if (auto attention = dyn_cast<AttentionOp>(op))
+  if (isa<AttentionOp>(op))
     return TokenUse::Keys;
-  if (auto slice = dyn_cast<SliceOp>(op); slice && !streams.placeOf(slice.getOutput()))
-    if (TokenStreams::Place place = streams.placeOf(slice.getInput());
-        place && leadingTokens(slice, place.axis) > 0)
-      return TokenUse::Leading;
+  if (auto slice = dyn_cast<SliceOp>(op); slice && leadingTokens(slice, streams) > 0)
+    return TokenUse::Leading;
   for (OpOperand &operand : op->getOpOperands())
     if (TokenStreams::Place place = streams.placeOf(operand.get()); place && operandPlace(operand, streams).axis != place.axis)
       return TokenUse::All;

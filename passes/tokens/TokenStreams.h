@@ -5,14 +5,15 @@
 //
 // What is found. The axis of an attention's keys, and every axis that is one dimension with it by the ties of the ops
 // between (ir/nn/NnAxes.cpp), is a *stream*. A *site* is a value [n, t, c] of a stream through which everything flows that
-// attentions before it have made, and what they were made of: no other such value of the stream is read behind it.
+// attentions before it have made, no other such value of the stream is read behind it, and in which what went past the last of them
+// meets what that has made: where a stream is but the windows of an attention, its residuals are elsewhere, and need each token.
 //   pre-norm                                    post-norm
 //   %a = attention ... -> projection            %x = add %r, %a
 //   %x = add %r, %a          <- site            %y = layer_norm %x     <- site; so is %x, but nothing is multiplied between
 //   %n = layer_norm %x                          %m = mlp(%y)
 //   %m = mlp(%n)                                %z = add %y, %m
 //   %z = add %x, %m          <- site            %w = layer_norm %z     <- site
-// %n is none: %x is read behind it. Of sites without a multiplication between them the last one counts.
+// %n is none: %x is read behind it. Of sites without a multiplication of the stream between them the last one counts.
 //
 // Sound because tokens behind a site are computed from the site's tokens alone, one by one or by attention; what else has
 // one entry a token (positions that are added in each layer) is merged likewise, and what needs all tokens gets them
@@ -58,15 +59,18 @@ public:
     explicit operator bool() const { return stream >= 0; }
   };
   Place placeOf(mlir::Value value) const { return places.lookup(value); }
+  /// Whether an attention over its stream, but for its mask, or a site is made of it: it is not behind all of them.
+  bool isOnTheWay(mlir::Value value) const { return features.contains(value); }
 
 private:
   void findStreams(mlir::func::FuncOp function);
   void checkAttention(TokenStream &stream, nn::AttentionOp attention);
-  llvm::DenseSet<mlir::Value> findFeatures(mlir::func::FuncOp function, const TokenStream &stream) const;
+  void addFeatures(const TokenStream &stream, llvm::SmallVector<mlir::Value> ends);
   void findSites(mlir::func::FuncOp function, TokenStream &stream);
 
   std::vector<TokenStream> list;
   llvm::DenseMap<mlir::Value, Place> places;
+  llvm::DenseSet<mlir::Value> features;
 };
 
 /// How an op works on tokens.
