@@ -33,36 +33,42 @@ def evaluation_part(count, calibration):
     return [i for i in range(count) if i not in taken]
 
 
+def calibration_part(count, calibration):
+    """The other ones."""
+    evaluated = set(evaluation_part(count, calibration))
+    return [i for i in range(count) if i not in evaluated]
+
+
 def labels_tensor(labels):
     return tensors.from_values("<i8", (len(labels),), labels)
 
 
-def cifar(data, model):
+def cifar(data, model, part):
     with open(os.path.join(data, "cifar10-test-jpg", "cifar10_test_even_5000.bin"), "rb") as file:
         raw = file.read()
     std = CIFAR_STD[model]
     tables = [lookup((lambda v, c=c: (as_float(v / 255) - CIFAR_MEAN[c]) / std[c]) if std else float) for c in range(3)]
-    chosen = evaluation_part(len(raw) // 3073, 512)
+    chosen = part(len(raw) // 3073, 512)
     pixels = b"".join(b"".join(map(tables[c].__getitem__, raw[start:start + 1024]))
                       for i in chosen for c, start in enumerate(range(3073 * i + 1, 3073 * i + 3073, 1024)))
     return {"input": tensors.Tensor("<f4", (len(chosen), 3, 32, 32), pixels),
             "labels": labels_tensor([raw[3073 * i] for i in chosen])}
 
 
-def mnist(data, _):
+def mnist(data, _, part):
     def body(name, header):
         with gzip.open(os.path.join(data, "mnist-t10k", name)) as file:
             return file.read()[header:]
 
     pixels, labels = body("t10k-images-idx3-ubyte.gz", 16), body("t10k-labels-idx1-ubyte.gz", 8)
     table = lookup(lambda v: (v / 255 - 0.1307) / 0.3081)
-    chosen = evaluation_part(len(labels), 512)
+    chosen = part(len(labels), 512)
     return {"input": tensors.Tensor("<f4", (len(chosen), 1, 28, 28), b"".join(
                 b"".join(map(table.__getitem__, pixels[784 * i:784 * i + 784])) for i in chosen)),
             "labels": labels_tensor([labels[i] for i in chosen])}
 
 
-def keywords(data, _):
+def keywords(data, _, part):
     folder = os.path.join(data, "mlperf-tiny-kws01")
     with open(os.path.join(folder, "features_int8_1000x49x10.bin"), "rb") as file:
         raw = file.read()
@@ -70,7 +76,7 @@ def keywords(data, _):
         labels = [int(row.split(",")[2]) for row in file.read().split()[1:]]
     scale = as_float(0.5847029)
     table = lookup(lambda v: ((v - 256 if v > 127 else v) - 83) * scale)
-    chosen = evaluation_part(len(labels), 200)
+    chosen = part(len(labels), 200)
     return {"input": tensors.Tensor("<f4", (len(chosen), 1, 49, 10), b"".join(
                 b"".join(map(table.__getitem__, raw[490 * i:490 * i + 490])) for i in chosen)),
             "labels": labels_tensor([labels[i] for i in chosen])}
@@ -107,13 +113,13 @@ PHOTO_NETWORKS = {"mobilenetv2-1.0-224": Network(photos, (3, 224, 224), 88.0)}
 ALL_NETWORKS = {**NETWORKS, **PHOTO_NETWORKS}
 
 
-def write_set(shared, model, path):
-    """Arrays `input` and `labels`. Ends the test as skipped where a package is missing."""
+def write_set(shared, model, path, part=evaluation_part):
+    """Arrays `input` and `labels`; of photographs those for evaluation. Ends the test as skipped where a package is missing."""
     make = ALL_NETWORKS[model].make
     if make is photos:
         photos(shared, model, path)
     else:
-        tensors.write_npz(path, make(os.path.join(shared, "datasets"), model))
+        tensors.write_npz(path, make(os.path.join(shared, "datasets"), model, part))
 
 
 def network_arguments(shared, model):

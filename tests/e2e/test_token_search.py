@@ -1,0 +1,99 @@
+"""How many tokens go where: goals that are reached or refused, the plan in a profile, the budget for accuracy."""
+
+import filecmp
+import json
+import os
+
+import command
+
+FOLDER = os.path.join(command.ROOT, "test_models")
+VIT = os.path.join(FOLDER, "digits_vit", "model.onnx")
+CALIBRATION, EVALUATION = (os.path.join(FOLDER, "data", f"images_{part}.npz") for part in ("calibration", "evaluation"))
+DONE, REJECTED, USAGE, GATE = 0, 1, 2, 3
+PLAIN = ["--recipe", "tokens", "--set", "tokens.metric=features", "--set", "tokens.matching=global"]
+
+expectations = command.Expectations()
+check, expect = expectations.check, expectations.expect
+
+
+def report_of(artifact):
+    with open(os.path.join(artifact, "report.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def check_goals(folder):
+    out = os.path.join(folder, "out")
+    searching = ["compile", VIT, *PLAIN, "--calibration", CALIBRATION, "-o", out]
+    expect(GATE, *searching, "--set", "tokens.macs=0.01", says=["goal for tokens cannot be reached", "greater tokens.macs"])
+    check(not os.path.exists(out), "a goal out of reach leaves an artifact")
+    expect(USAGE, "compile", VIT, *PLAIN, "-o", out, says=["measures the model, on what?", "--calibration"])
+    for setting, says in {"tokens.macs=0": "a share above 0", "tokens.macs=1.5": "a share above 0", "tokens.remove=1,x": "separated by commas",
+                          "tokens.metric=size": "features, keys, both, or auto", "tokens.rounds=0": "from 1 to 8"}.items():
+        expect(USAGE, *searching, "--set", setting, says=[says])
+    expect(GATE, *searching, "--set", "tokens.latency=0.01", says=["goal for tokens cannot be reached"])
+    expect(DONE, *searching, "--set", "tokens.macs=1")
+    check([site["tokens_out"] for site in report_of(out)["tokens"]["sites"]] == [17, 17, 17], "tokens go though none have to")
+
+
+def check_variants(folder):
+    """Each way to remove tokens gives an artifact that answers."""
+    for setting in ("method=drop", "metric=keys", "metric=both", "matching=local", "rounds=1", "rounds=4"):
+        out = os.path.join(folder, setting)
+        expect(DONE, "compile", VIT, "--recipe", "tokens", "--set", "tokens.remove=2", "--set", "tokens." + setting, "-o", out)
+        facts = command.fettle_json("evaluate", out, EVALUATION, "--teacher", VIT)
+        check(facts["agreement"] > 80, f"{setting}: {facts}")
+
+
+def check_profile(folder):
+    """The same artifact from samples and from the plan in a profile, with any number of threads; a plan for another model is refused."""
+    profile = os.path.join(folder, "plan.json")
+    goal = [*PLAIN, "--set", "tokens.macs=0.75"]
+    expect(DONE, "calibrate", VIT, CALIBRATION, *goal, "-o", profile)
+    made = {}
+    for name, source in {"samples": ["--calibration", CALIBRATION, "-j", "1"], "recalled": ["--profile", profile, "-j", "2"]}.items():
+        made[name] = os.path.join(folder, name)
+        expect(DONE, "compile", VIT, *goal, *source, "--name", "vit", "-o", made[name])
+    for file in ("manifest.json", "vit.so", "vit.weights", "vit.h"):
+        check(filecmp.cmp(*(os.path.join(path, file) for path in made.values()), shallow=False), f"{file} differs")
+    out = os.path.join(folder, "out")
+    expect(REJECTED, "compile", VIT, *PLAIN, "--set", "tokens.macs=0.5", "--profile", profile, "-o", out,
+           says=["has no plan of tokens for macs=0.50", "fettle calibrate"])
+    cnn = os.path.join(FOLDER, "digits_cnn", "model.onnx")
+    expect(REJECTED, "compile", cnn, "--dim", "batch=1", *goal, "--profile", profile, "-o", out, says=["for another model"])
+
+
+def check_budget(folder):
+    """Fewer tokens go than the goal asks for if the budget does not bear it."""
+    out = os.path.join(folder, "out")
+    searching = ["compile", VIT, *PLAIN, "--set", "tokens.macs=0.45", "--calibration", CALIBRATION, "--evaluation", EVALUATION, "-o", out]
+    expect(DONE, *searching)
+    free = report_of(out)
+    check(free["tokens"]["macs_after"] <= 0.45 * free["tokens"]["macs_before"], f"{free['tokens']}")
+    drop = free["accuracy"]["drop"]
+    check(drop > 0, f"the goal costs nothing: {free['accuracy']}")
+    expect(DONE, *searching, "--max-drop", f"{drop / 2}%")
+    held = report_of(out)
+    check(held["accuracy"]["passed"] and held["accuracy"]["drop"] <= drop / 2, f"{held['accuracy']}")
+    check(held["tokens"]["macs_after"] > free["tokens"]["macs_after"], "the budget holds without more tokens")
+
+
+def check_integers(folder):
+    """Merged, then quantized."""
+    out = os.path.join(folder, "out")
+    expect(DONE, "compile", VIT, "--recipe", "tokens-int8", "--set", "tokens.macs=0.75", "--set", "tokens.metric=features", "--calibration",
+           CALIBRATION, "-o", out)
+    facts = command.fettle_json("inspect", out)["macs_by_precision"]
+    check(facts["int8"] > 4 * facts["f32"], f"multiply-adds: {facts}")
+    facts = command.fettle_json("evaluate", out, EVALUATION, "--teacher", VIT)
+    check(facts["agreement"] >= 95, f"tokens-int8: {facts}")
+
+
+def main():
+    for part in (check_goals, check_variants, check_profile, check_budget, check_integers):
+        with command.scratch() as folder:
+            part(folder)
+    command.finish(expectations.problems)
+
+
+if __name__ == "__main__":
+    main()
