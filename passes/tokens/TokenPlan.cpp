@@ -21,6 +21,10 @@ template <> ArrayRef<std::pair<StringRef, TokenMatching>> tokenWords() {
   return words;
 }
 
+int64_t countRounds(const TokenVariant &variant, int64_t removed, int64_t free) {
+  return std::clamp<int64_t>(llvm::divideCeil(4 * removed, std::max<int64_t>(1, free)), 1, variant.rounds);
+}
+
 int64_t countMacs(func::FuncOp function) {
   int64_t macs = 0;
   function.walk([&](nn::NnOpInterface op) {

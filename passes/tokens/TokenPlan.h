@@ -32,7 +32,7 @@ struct TokenVariant {
   TokenMethod method = TokenMethod::Merge;
   TokenMetric metric = TokenMetric::Features;
   TokenMatching matching = TokenMatching::Global;
-  /// At each site so many matchings follow each other, each removing an equal part: tokens that are sources in one
+  /// At each site up to so many matchings follow each other, each removing an equal part: tokens that are sources in one
   /// are targets in another, and more than two tokens that are alike become one.
   int64_t rounds = 2;
 
@@ -51,6 +51,9 @@ struct TokenPlan {
   TokenVariant variant;
   std::vector<TokenStep> steps; ///< in program order; sites that are not named keep their tokens
 };
+
+/// The matchings that remove `removed` of `free` tokens: one for each quarter of them, as the variant allows. Few tokens find partners in one.
+int64_t countRounds(const TokenVariant &variant, int64_t removed, int64_t free);
 
 /// Multiply-adds of a function; the greatest number there is where they are more.
 int64_t countMacs(mlir::func::FuncOp function);

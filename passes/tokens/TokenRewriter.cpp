@@ -406,7 +406,7 @@ LogicalResult TokenRewriter::removeTokens(Value value, const Step &step) {
     return emitError(value.getLoc()) << step.removed << " of " << tokens << " tokens cannot be removed here; at most " << most << " can";
   if (stream.tokens.size() == 1)
     stream.sizes[0] = initialSizes(step.stream, value.getLoc());
-  const int64_t rounds = drops ? 1 : std::clamp<int64_t>(plan.variant.rounds, 1, step.removed);
+  const int64_t rounds = drops ? 1 : countRounds(plan.variant, step.removed, free);
   for (int64_t round = 0; round < rounds; ++round)
     beginGeneration(value, step, step.removed * (round + 1) / rounds - step.removed * round / rounds);
   return success();

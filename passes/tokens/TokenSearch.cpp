@@ -24,7 +24,9 @@ namespace fettle {
 
 /// A step of the walk removes this share of the tokens there were.
 static constexpr int64_t walkSteps = 12;
-static constexpr int64_t maxExchanges = 48;
+static constexpr int64_t maxExchanges = 64;
+/// How much better another variant must be than those before it, under a plan that no search has fitted to it.
+static constexpr double clearly = 0.9;
 /// Less is noise, and would go round in circles.
 static constexpr double worthwhile = 0.995;
 
@@ -242,7 +244,7 @@ llvm::Expected<TokenVariant> chooseVariant(const TokenProblem &problem, ArrayRef
     auto divergence = TokenSearch(problem, variant, goal).divergenceOfEvenPlan();
     if (!divergence)
       return divergence.takeError();
-    if (*divergence < least) {
+    if (*divergence < clearly * least) {
       least = *divergence;
       best = variant;
     }

@@ -46,7 +46,8 @@ void makeFeasible(llvm::ArrayRef<TokenSiteFacts> sites, TokenPlan &plan);
 int64_t mostEvaluations(const TokenProblem &problem);
 /// A plan of `variant` whose cost is at most `goal`.
 llvm::Expected<TokenSearchResult> searchTokens(const TokenProblem &problem, TokenVariant variant, double goal);
-/// The variant among `variants` with the least divergence where each site loses the same share of its tokens so that `goal` is met.
+/// The variant among `variants` with the least divergence where each site loses the same share of its tokens so that `goal` is met; the first
+/// one unless another is clearly better.
 llvm::Expected<TokenVariant> chooseVariant(const TokenProblem &problem, llvm::ArrayRef<TokenVariant> variants, double goal);
 
 } // namespace fettle

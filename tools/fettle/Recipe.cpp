@@ -55,7 +55,7 @@ llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
        "  method: merge    # merge or drop; or auto: whatever changes the outputs least\n"
        "  metric: auto     # features, keys or both: by what tokens are alike\n"
        "  matching: auto   # global, or local: neighbours first\n"
-       "  rounds: 2        # matchings that follow each other in a layer: more find better partners, and cost time\n"
+       "  rounds: 2        # most matchings that follow each other in a layer: more find better partners, and cost time\n"
        "golden:            # a random input and its answer, to check the artifact where it runs\n"
        "  seed: 0\n"},
       {"tokens-int8", "tokens merged, then 8-bit integers; needs --calibration or --profile",
@@ -67,7 +67,7 @@ llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
        "  method: merge    # merge or drop; or auto: whatever changes the outputs least\n"
        "  metric: auto     # features, keys or both: by what tokens are alike\n"
        "  matching: auto   # global, or local: neighbours first\n"
-       "  rounds: 2        # matchings that follow each other in a layer: more find better partners, and cost time\n"
+       "  rounds: 2        # most matchings that follow each other in a layer: more find better partners, and cost time\n"
        "activations:\n"
        "  grid: mse        # mse, min-max, percentile or entropy: how the ends of an 8-bit range are chosen\n"
        "  equalize: true   # channels are scaled so that the range of the tensor suits all of them\n"
