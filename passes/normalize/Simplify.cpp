@@ -16,6 +16,7 @@ struct Simplify : impl::SimplifyPassBase<Simplify> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populatePointwiseSimplifications(patterns);
+    populateBroadcastSimplifications(patterns);
     populateClampSimplifications(patterns);
     populateMovementSimplifications(patterns);
     populateShapeSimplifications(patterns);

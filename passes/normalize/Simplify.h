@@ -7,6 +7,7 @@
 namespace fettle {
 
 void populatePointwiseSimplifications(mlir::RewritePatternSet &patterns);
+void populateBroadcastSimplifications(mlir::RewritePatternSet &patterns);
 void populateClampSimplifications(mlir::RewritePatternSet &patterns);
 void populateMovementSimplifications(mlir::RewritePatternSet &patterns);
 void populateShapeSimplifications(mlir::RewritePatternSet &patterns);

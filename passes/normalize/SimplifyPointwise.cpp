@@ -212,33 +212,11 @@ struct FoldSelect : OpRewritePattern<SelectOp> {
   }
 };
 
-/// A pointwise op broadcasts by itself: nn.broadcast before it only matters if it alone gives the shape.
-template <typename OpTy> struct DropBroadcast : OpRewritePattern<OpTy> {
-  using OpRewritePattern<OpTy>::OpRewritePattern;
-  LogicalResult matchAndRewrite(OpTy op, PatternRewriter &rewriter) const override {
-    auto resultShape = cast<RankedTensorType>(op->getResult(0).getType()).getShape();
-    for (OpOperand &operand : op->getOpOperands()) {
-      auto broadcast = operand.get().template getDefiningOp<BroadcastOp>();
-      if (!broadcast)
-        continue;
-      bool othersGiveShape = llvm::any_of(op->getOpOperands(), [&](OpOperand &other) {
-        return &other != &operand && cast<RankedTensorType>(other.get().getType()).getShape() == resultShape;
-      });
-      if (!othersGiveShape)
-        continue;
-      rewriter.modifyOpInPlace(op, [&] { operand.set(broadcast.getInput()); });
-      return success();
-    }
-    return rewriter.notifyMatchFailure(op, "no broadcast that the op would not do itself");
-  }
-};
-
 } // namespace
 
 void populatePointwiseSimplifications(RewritePatternSet &patterns) {
   patterns.add<RemoveIdentity, FoldUnaryPair, MoveConstantRight, RemoveNeutralOperand, ExpandPower, CanonicalizeArithmetic,
-               MergeScales, FoldCastPair, FoldSelect, DropBroadcast<BinaryOp>, DropBroadcast<CompareOp>,
-               DropBroadcast<SelectOp>>(patterns.getContext());
+               MergeScales, FoldCastPair, FoldSelect>(patterns.getContext());
 }
 
 } // namespace fettle

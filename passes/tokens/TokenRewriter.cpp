@@ -20,6 +20,7 @@
 #include "passes/tokens/TokenRewriter.h"
 #include "ir/profile/ValueNames.h"
 #include "passes/OpFactory.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 
 using namespace mlir;
 using namespace fettle::nn;
@@ -97,7 +98,7 @@ private:
   void restoreOperands(Operation *op);
   LogicalResult removeTokens(Value value, const Step &step);
   void beginGeneration(Value value, const Step &step, int64_t count);
-  Value metricOf(Value value, const Step &step, int64_t generation);
+  Value metricOf(Value tokens, const Step &step, int64_t generation);
   Value scoreOf(const Step &step, Location location, int64_t generation);
   Value logarithmOfSizes(int64_t stream, int64_t generation, Location location);
   Value initialSizes(int64_t stream, Location location);
@@ -113,14 +114,10 @@ private:
     return known == places.end() ? streams.placeOf(value) : known->second;
   }
   bool needsAll(Operation *op, int64_t generation) const;
-  Value at(Value value, TokenStreams::Place place, int64_t generation, int64_t rank);
+  Value at(Value value, TokenStreams::Place place, int64_t generation, Value result = {});
   Value restored(Value value, TokenStreams::Place place);
-  Value asTokens(Value value, int64_t axis, int64_t batch);
-  Value fromTokens(Value tokens, RankedTensorType like, int64_t axis);
-  int64_t batchOf(int64_t stream) {
-    AttentionOp attention = streams.streams()[stream].attentions.front();
-    return attention.getKey().getType().getDimSize(0);
-  }
+  Value asTokens(Value value, TokenStreams::Place place);
+  Value fromTokens(Value tokens, RankedTensorType like, TokenStreams::Place place);
 
   func::FuncOp function;
   const TokenStreams &streams;
@@ -156,19 +153,25 @@ LogicalResult TokenRewriter::findSteps() {
   return success();
 }
 
-/// `value` as [batch, t, c]: the batch in front, the tokens second, all other axes merged.
-Value TokenRewriter::asTokens(Value value, int64_t axis, int64_t batch) {
+/// Batch, if there is an axis of it, and tokens in front.
+static SmallVector<int64_t> tokensFirst(int64_t rank, TokenStreams::Place place) {
+  SmallVector<int64_t> perm;
+  if (place.batch >= 0)
+    perm.push_back(place.batch);
+  perm.push_back(place.axis);
+  for (int64_t axis = 0; axis < rank; ++axis)
+    if (axis != place.axis && axis != place.batch)
+      perm.push_back(axis);
+  return perm;
+}
+
+/// `value` as [n, t, c]: all axes but those of batch and tokens are one. A value without a batch is the same for each.
+Value TokenRewriter::asTokens(Value value, TokenStreams::Place place) {
   Location location = value.getLoc();
   auto type = typeOf(value);
-  SmallVector<int64_t> perm;
-  if (axis != 0)
-    perm.push_back(0);
-  perm.push_back(axis);
-  for (int64_t other = 1; other < type.getRank(); ++other)
-    if (other != axis)
-      perm.push_back(other);
-  Value ordered = makeTranspose(builder, location, value, perm);
-  int64_t own = axis == 0 ? 1 : type.getDimSize(0), tokens = type.getDimSize(axis);
+  const int64_t own = place.batch >= 0 ? type.getDimSize(place.batch) : 1, tokens = type.getDimSize(place.axis),
+                batch = streams.streams()[place.stream].batch;
+  Value ordered = makeTranspose(builder, location, value, tokensFirst(type.getRank(), place));
   Value flat = makeReshape(builder, location, ordered, {own, tokens, type.getNumElements() / (own * tokens)});
   if (own == batch)
     return flat;
@@ -176,25 +179,16 @@ Value TokenRewriter::asTokens(Value value, int64_t axis, int64_t batch) {
 }
 
 /// Undoes asTokens for a value that was of type `like`, but for batch and number of tokens.
-Value TokenRewriter::fromTokens(Value tokens, RankedTensorType like, int64_t axis) {
-  Location location = tokens.getLoc();
-  SmallVector<int64_t> shape, inverse(like.getRank());
-  int64_t next = 0;
-  auto take = [&](int64_t from, int64_t extent) {
-    shape.push_back(extent);
-    inverse[from] = next++;
-  };
-  if (axis != 0)
-    take(0, typeOf(tokens).getDimSize(0));
-  take(axis, typeOf(tokens).getDimSize(1));
-  for (int64_t other = 1; other < like.getRank(); ++other)
-    if (other != axis)
-      take(other, like.getDimSize(other));
-  return makeTranspose(builder, location, makeReshape(builder, location, tokens, shape), inverse);
+Value TokenRewriter::fromTokens(Value tokens, RankedTensorType like, TokenStreams::Place place) {
+  SmallVector<int64_t> perm = tokensFirst(like.getRank(), place), shape;
+  for (int64_t axis : perm)
+    shape.push_back(axis == place.batch ? typeOf(tokens).getDimSize(0) : axis == place.axis ? typeOf(tokens).getDimSize(1) : like.getDimSize(axis));
+  return makeTranspose(builder, tokens.getLoc(), makeReshape(builder, tokens.getLoc(), tokens, shape), invertPermutationVector(perm));
 }
 
-/// `value`, with its tokens at `place`, in a later generation; of at least `rank` axes if it has to be merged.
-Value TokenRewriter::at(Value value, TokenStreams::Place place, int64_t generation, int64_t rank) {
+/// `value`, with its tokens at `place`, in a later generation, for an op whose result is `result`, if any. Where sequences of a
+/// batch lose other tokens, what was the same for all of them gets the batch of the result.
+Value TokenRewriter::at(Value value, TokenStreams::Place place, int64_t generation, Value result) {
   if (generation <= generationOf(value))
     return value;
   if (Value known = versions.lookup({value, place.stream, place.axis, generation}))
@@ -205,23 +199,24 @@ Value TokenRewriter::at(Value value, TokenStreams::Place place, int64_t generati
     isBroken = true;
     return value;
   }
-  Value from = at(value, place, generation - 1, rank);
-  int64_t axis = place.axis + typeOf(from).getRank() - type.getRank();
-  if (typeOf(from).getRank() < rank) {
-    SmallVector<int64_t> shape(rank - typeOf(from).getRank(), 1);
-    axis += shape.size();
+  Value from = at(value, place, generation - 1, result);
+  TokenStreams::Place now = from == value ? place : placeOf(from);
+  if (now.batch < 0 && streams.streams()[place.stream].batch > 1) {
+    TokenStreams::Place wanted = streams.placeOf(result);
+    SmallVector<int64_t> shape(std::max<int64_t>(0, typeOf(result).getRank() - type.getRank()), 1);
+    now = {place.stream, place.axis + int64_t(shape.size()), wanted.batch};
     llvm::append_range(shape, typeOf(from).getShape());
     from = makeReshape(builder, value.getLoc(), from, shape);
   }
   const Generations &stream = generations[place.stream];
-  auto merged = MergeTokensOp::create(builder, value.getLoc(), asTokens(from, axis, batchOf(place.stream)),
-                                      stream.assignments[generation - 1], stream.sizes[generation - 1], stream.tokens[generation]);
-  Value result = fromTokens(merged.getOutput(), typeOf(from), axis);
-  own[result] = generation;
-  places[result] = {place.stream, axis};
-  if (typeOf(result).getRank() == type.getRank())
-    versions[{value, place.stream, place.axis, generation}] = result;
-  return result;
+  auto merged = MergeTokensOp::create(builder, value.getLoc(), asTokens(from, now), stream.assignments[generation - 1],
+                                      stream.sizes[generation - 1], stream.tokens[generation]);
+  Value version = fromTokens(merged.getOutput(), typeOf(from), now);
+  own[version] = generation;
+  places[version] = now;
+  if (typeOf(version).getRank() == type.getRank())
+    versions[{value, place.stream, place.axis, generation}] = version;
+  return version;
 }
 
 /// `value` with a token for each of the first generation.
@@ -243,9 +238,9 @@ Value TokenRewriter::restored(Value value, TokenStreams::Place place) {
       next = GatherElementsOp::create(builder, value.getLoc(), next, stream.composed.back(), 1).getOutput();
     stream.composed.push_back(next);
   }
-  Value flat = asTokens(value, place.axis, batchOf(place.stream));
+  Value flat = asTokens(value, place);
   Value all = UnmergeTokensOp::create(builder, value.getLoc(), flat, stream.composed[generation - 1]).getOutput();
-  return originals[value] = fromTokens(all, typeOf(value), place.axis);
+  return originals[value] = fromTokens(all, typeOf(value), place);
 }
 
 void TokenRewriter::update(Operation *op) {
@@ -255,7 +250,7 @@ void TokenRewriter::update(Operation *op) {
   case TokenUse::Keys:
     return updateAttention(cast<AttentionOp>(op));
   case TokenUse::Leading: // They stand where they stood.
-    op->setOperand(0, at(op->getOperand(0), placeOf(op->getOperand(0)), newestOf(op->getOperand(0)), 0));
+    op->setOperand(0, at(op->getOperand(0), placeOf(op->getOperand(0)), newestOf(op->getOperand(0))));
     return;
   case TokenUse::All:
     return restoreOperands(op);
@@ -288,7 +283,7 @@ bool TokenRewriter::needsAll(Operation *op, int64_t generation) const {
 }
 
 void TokenRewriter::updateEach(Operation *op) {
-  int64_t generation = 0, rank = 0;
+  int64_t generation = 0;
   ArrayRef<TokenStreams::Place> operandPlaces = uses.find(op)->second.operands;
   for (auto [operand, place] : llvm::zip_equal(op->getOperands(), operandPlaces))
     if (place)
@@ -297,11 +292,9 @@ void TokenRewriter::updateEach(Operation *op) {
     return;
   if (needsAll(op, generation))
     return restoreOperands(op);
-  for (Value result : op->getResults())
-    rank = std::max(rank, typeOf(result).getRank());
   for (auto [operand, place] : llvm::zip_equal(op->getOpOperands(), operandPlaces))
     if (place)
-      operand.set(at(operand.get(), place, generation, rank));
+      operand.set(at(operand.get(), place, generation, op->getResult(0)));
   setGeneration(op, generation);
 }
 
@@ -317,13 +310,13 @@ void TokenRewriter::updateAttention(AttentionOp op) {
   if (queries && queries.stream == keys.stream)
     keysNow = queriesNow = std::max(keysNow, queriesNow);
   if (keysNow > 0) {
-    op.getKeyMutable().assign(at(op.getKey(), keys, keysNow, 0));
-    op.getValueMutable().assign(at(op.getValue(), placeOf(op.getValue()), keysNow, 0));
+    op.getKeyMutable().assign(at(op.getKey(), keys, keysNow));
+    op.getValueMutable().assign(at(op.getValue(), placeOf(op.getValue()), keysNow));
     if (Value bias = logarithmOfSizes(keys.stream, keysNow, op.getLoc()))
       op.getMaskMutable().assign(bias);
   }
   if (queriesNow > 0) {
-    op.getQueryMutable().assign(at(op.getQuery(), queries, queriesNow, 0));
+    op.getQueryMutable().assign(at(op.getQuery(), queries, queriesNow));
     setGeneration(op, queriesNow);
   }
 }
@@ -346,27 +339,28 @@ Value TokenRewriter::initialSizes(int64_t stream, Location location) {
   if (!mask)
     return {};
   auto type = typeOf(mask);
-  int64_t tokens = type.getShape().back(), batch = batchOf(stream);
+  int64_t tokens = type.getShape().back(), batch = streams.streams()[stream].batch;
   Value sizes = makeUnary(builder, location, UnaryKind::exp, makeReshape(builder, location, mask, {type.getNumElements() / tokens, tokens}));
   if (typeOf(sizes).getDimSize(0) == batch)
     return sizes;
   return BroadcastOp::create(builder, location, type.clone({batch, tokens}), sizes).getOutput();
 }
 
-/// By what the tokens of `value` are compared, [n, t, d].
-Value TokenRewriter::metricOf(Value value, const Step &step, int64_t generation) {
+/// By what tokens are compared, [n, t, d]; `tokens` are those at the site.
+Value TokenRewriter::metricOf(Value tokens, const Step &step, int64_t generation) {
   if (plan.variant.metric == TokenMetric::Features)
-    return value;
+    return tokens;
   AttentionOp attention = step.site->attention;
-  Value keys = at(attention.getKey(), placeOf(attention.getKey()), generation, 0);
-  keys = asTokens(keys, 2, batchOf(step.stream));
+  Value key = attention.getKey();
+  Value keys = at(key, placeOf(key), generation);
+  keys = asTokens(keys, placeOf(keys));
   if (plan.variant.metric == TokenMetric::Keys)
     return keys;
   // Both count alike, whatever their scale.
-  auto normalized = [&](Value tokens) {
-    return LayerNormOp::create(builder, value.getLoc(), tokens, Value(), Value(), 2, APFloat(1e-12), /*rms=*/true).getOutput();
+  auto normalized = [&](Value value) {
+    return LayerNormOp::create(builder, tokens.getLoc(), value, Value(), Value(), 2, APFloat(1e-12), /*rms=*/true).getOutput();
   };
-  return ConcatOp::create(builder, value.getLoc(), ValueRange{normalized(value), normalized(keys)}, 2).getOutput();
+  return ConcatOp::create(builder, tokens.getLoc(), ValueRange{normalized(tokens), normalized(keys)}, 2).getOutput();
 }
 
 /// The attention that tokens receive, [n, t]: the mean over heads, from the first token if that is read on its own, else from
@@ -392,7 +386,7 @@ Value TokenRewriter::scoreOf(const Step &step, Location location, int64_t genera
   Value weights = SoftmaxOp::create(builder, location, scores, 3).getOutput();
   Value received = ReduceOp::create(builder, location, ReduceKind::mean, weights, ArrayRef<int64_t>{1, 2}).getOutput();
   own[received] = generationOf(keys);
-  return at(received, {step.stream, 1}, generation, 0);
+  return at(received, {step.stream, 1, 0}, generation);
 }
 
 LogicalResult TokenRewriter::removeTokens(Value value, const Step &step) {
@@ -420,24 +414,25 @@ void TokenRewriter::beginGeneration(Value value, const Step &step, int64_t count
                 protect = streams.streams()[step.stream].protectedTokens;
   const bool drops = plan.variant.method == TokenMethod::Drop;
   const TokenStreams::Place place = streams.placeOf(value);
-  Value newestValue = at(value, place, generation, 0);
+  Value tokens = asTokens(at(value, place, generation), place);
   Value assignment;
   if (drops) {
     assignment = DropTokensOp::create(builder, location, scoreOf(step, location, generation), left, protect).getAssignment();
   } else {
     int64_t reach = plan.variant.matching == TokenMatching::Local && generation == 0 ? 1 : 0;
-    assignment = MatchTokensOp::create(builder, location, metricOf(newestValue, step, generation), stream.sizes[generation], count,
+    assignment = MatchTokensOp::create(builder, location, metricOf(tokens, step, generation), stream.sizes[generation], count,
                                        protect, reach)
                      .getAssignment();
   }
-  auto merged = MergeTokensOp::create(builder, location, newestValue, assignment, stream.sizes[generation], left);
+  auto merged = MergeTokensOp::create(builder, location, tokens, assignment, stream.sizes[generation], left);
   stream.tokens.push_back(left);
   stream.sizes.push_back(drops && !stream.sizes[generation] ? Value() : Value(merged.getNewSizes()));
   stream.assignments.push_back(assignment);
   newest[value] = generation + 1;
-  own[merged.getOutput()] = generation + 1;
-  places[merged.getOutput()] = place;
-  versions[{value, place.stream, place.axis, generation + 1}] = merged.getOutput();
+  Value version = fromTokens(merged.getOutput(), typeOf(value), place);
+  own[version] = generation + 1;
+  places[version] = place;
+  versions[{value, place.stream, place.axis, generation + 1}] = version;
 }
 
 LogicalResult reduceTokens(func::FuncOp function, const TokenStreams &streams, const TokenPlan &plan) {

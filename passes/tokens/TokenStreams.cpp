@@ -18,6 +18,7 @@ static std::string nameOf(Operation *op) { return "'" + formatOrigins(op->getLoc
 
 TokenStreams::TokenStreams(func::FuncOp function) {
   findStreams(function);
+  checkBatch(function);
   for (TokenStream &stream : list) {
     for (AttentionOp attention : stream.attentions)
       checkAttention(stream, attention);
@@ -37,30 +38,67 @@ void TokenStreams::findStreams(func::FuncOp function) {
         classes.unionSets(axisOf(tie.a, tie.axisA), axisOf(tie.b, tie.axisB));
   });
   llvm::DenseMap<Axis, int64_t> streamOf; // by leader
+  SmallVector<Axis> batchOf;              // leaders
   function.walk([&](AttentionOp op) {
+    if (op.getKey().getDefiningOp<ConstantOp>())
+      return;
     auto [entry, isNew] = streamOf.try_emplace(classes.getLeaderValue(axisOf(op.getKey(), 2)), int64_t(list.size()));
     if (isNew) {
       list.emplace_back();
       list.back().tokens = op.getKey().getType().getDimSize(2);
+      list.back().batch = op.getKey().getType().getDimSize(0);
+      batchOf.push_back(classes.getLeaderValue(axisOf(op.getKey(), 0)));
     }
     list[entry->second].attentions.push_back(op);
   });
   auto place = [&](Value value) {
+    Place found;
+    SmallVector<const Axis *> leaders;
     for (int64_t axis = 0; axis < typeOf(value).getRank(); ++axis) {
       auto leader = classes.findLeader(axisOf(value, axis));
-      auto stream = leader == classes.member_end() ? streamOf.end() : streamOf.find(*leader);
+      leaders.push_back(leader == classes.member_end() ? nullptr : &*leader);
+      auto stream = leaders.back() ? streamOf.find(*leaders.back()) : streamOf.end();
       if (stream == streamOf.end())
         continue;
-      if (!places.try_emplace(value, Place{stream->second, axis}).second)
+      if (found)
         list[stream->second].problems.push_back(
             (value.getDefiningOp() ? nameOf(value.getDefiningOp()) : "an input") +
             " has an entry for each pair of tokens: a mask or bias of their places, or scores outside of an attention");
+      else
+        found = {stream->second, axis, -1};
     }
+    if (!found)
+      return;
+    for (auto [axis, leader] : llvm::enumerate(leaders))
+      if (leader && *leader == batchOf[found.stream])
+        found.batch = int64_t(axis);
+    places[value] = found;
   };
   for (BlockArgument argument : function.getArguments())
     place(argument);
   for (Operation &op : function.getOps())
     llvm::for_each(op.getResults(), place);
+}
+
+/// Where an axis is batch and heads in one, sequences cannot be told apart.
+void TokenStreams::checkBatch(func::FuncOp function) {
+  llvm::DenseSet<Value> varying; // from sequence to sequence
+  auto check = [&](Value value) {
+    Place place = placeOf(value);
+    if (place && place.batch >= 0)
+      varying.insert(value);
+    else if (place && list[place.stream].batch > 1 && varying.contains(value) && list[place.stream].problems.empty())
+      list[place.stream].problems.push_back(nameOf(value.getDefiningOp()) + " has the batch and another axis as one: bind a batch of 1");
+  };
+  llvm::for_each(function.getArguments(), check);
+  for (Operation &op : function.getOps()) {
+    const bool isVarying = llvm::any_of(op.getOperands(), [&](Value operand) { return varying.contains(operand); });
+    for (Value result : op.getResults()) {
+      if (isVarying)
+        varying.insert(result);
+      check(result);
+    }
+  }
 }
 
 void TokenStreams::checkAttention(TokenStream &stream, AttentionOp attention) {
@@ -108,6 +146,14 @@ void TokenStreams::addFeatures(const TokenStream &stream, SmallVector<Value> end
   }
 }
 
+/// Axes with more than one position beside tokens and batch.
+static int64_t wideAxes(Value value, TokenStreams::Place place) {
+  int64_t count = 0;
+  for (auto [axis, extent] : llvm::enumerate(typeOf(value).getShape()))
+    count += int64_t(axis) != place.axis && int64_t(axis) != place.batch && extent > 1;
+  return count;
+}
+
 void TokenStreams::findSites(func::FuncOp function, TokenStream &stream) {
   const int64_t index = &stream - list.data();
   llvm::DenseMap<Operation *, int64_t> order;
@@ -126,6 +172,8 @@ void TokenStreams::findSites(func::FuncOp function, TokenStream &stream) {
   AttentionOp ofLastSite;         // the last one before the last site
   bool multiplied = true;         // since the last site
   bool isApart = false;           // what follows an attention meets nothing that went past it
+  bool isElsewhere = false;       // the network goes on with other tokens
+  bool isBatched = false;         // it does, but there are other sequences beside the tokens
   int64_t reach = -1;             // last use of what is attended and of the stream
   for (Value argument : function.getArguments())
     if (placeOf(argument).stream == index && isOnTheWay(argument))
@@ -140,10 +188,13 @@ void TokenStreams::findSites(func::FuncOp function, TokenStream &stream) {
     const bool isPast = !isOurs && llvm::any_of(op.getOperands(), isIn(past));
     if (auto slice = dyn_cast<SliceOp>(op); slice && placeOf(slice.getInput()).stream == index)
       stream.protectedTokens = std::max(stream.protectedTokens, leadingTokens(slice, *this));
+    auto fact = dyn_cast<NnOpInterface>(op);
+    const bool multiplies = isAttended && fact && fact.getMacs() > 0;
     for (Value value : op.getResults()) {
       if (isAttended)
         attended.insert(value);
       Place place = placeOf(value);
+      isElsewhere |= multiplies && place.stream != index;
       if (place.stream != index)
         continue;
       if (isPast)
@@ -152,14 +203,12 @@ void TokenStreams::findSites(func::FuncOp function, TokenStream &stream) {
         known.insert(value);
       if (!isAttended)
         continue;
-      auto fact = dyn_cast<NnOpInterface>(op);
-      multiplied |= fact && fact.getMacs() > 0;
-      auto type = typeOf(value);
-      const bool isWhole = op.getNumResults() == 1 && reach <= int64_t(i) && place.axis == 1 && type.getRank() == 3 &&
-                           isa<FloatType>(type.getElementType()) &&
-                           type.getDimSize(0) == attention.getKey().getType().getDimSize(0);
-      isApart |= isWhole && !isPast;
-      if (isWhole && isPast) {
+      multiplied |= multiplies;
+      const bool isWhole = op.getNumResults() == 1 && reach <= int64_t(i) && isa<FloatType>(typeOf(value).getElementType());
+      const bool isOne = wideAxes(value, place) <= 1 && (place.batch >= 0 || stream.batch == 1);
+      isApart |= isWhole && isOne && !isPast;
+      isBatched |= isWhole && !isOne && isPast;
+      if (isWhole && isOne && isPast) {
         if (multiplied) {
           stream.sites.push_back({value, attention, attention != ofLastSite});
           ofLastSite = attention;
@@ -181,8 +230,9 @@ void TokenStreams::findSites(func::FuncOp function, TokenStream &stream) {
     addFeatures(stream, {site.value});
   if (stream.sites.empty())
     stream.problems.push_back(nameOf(stream.attentions.front()) +
-                              (isApart ? " works on windows, or on other tokens than what is added to its result"
-                                       : " and what follows leave no place where all tokens lie in one tensor [n, t, c]"));
+                              (isBatched ? " has the batch and another axis as one: bind a batch of 1"
+                               : isApart && isElsewhere ? " works on windows, or on other tokens than those it is added to"
+                                         : " and what follows leave no place where all tokens lie in one tensor [n, t, c]"));
 }
 
 TokenStreams::Place operandPlace(OpOperand &operand, const TokenStreams &streams) {
@@ -204,7 +254,7 @@ TokenStreams::Place operandPlace(OpOperand &operand, const TokenStreams &streams
   }
   for (int64_t axis = 0; axis < typeOf(operand.get()).getRank(); ++axis)
     if (auto it = known.find({operand.get(), axis}); it != known.end())
-      return {it->second, axis};
+      return {it->second, axis, streams.placeOf(operand.get()).batch};
   return {};
 }
 

@@ -4,7 +4,7 @@
 // way, where a graph allows it: nothing in an exported graph says which axis of which value stands for the tokens.
 //
 // What is found. The axis of an attention's keys, and every axis that is one dimension with it by the ties of the ops
-// between (ir/nn/NnAxes.cpp), is a *stream*. A *site* is a value [n, t, c] of a stream through which everything flows that
+// between (ir/nn/NnAxes.cpp), is a *stream*. A *site* is a value [n, t, c] (axes in any order) of a stream through which everything flows that
 // attentions before it have made, no other such value of the stream is read behind it, and in which what went past the last of them
 // meets what that has made: where a stream is but the windows of an attention, its residuals are elsewhere, and need each token.
 //   pre-norm                                    post-norm
@@ -33,13 +33,13 @@
 namespace fettle {
 
 struct TokenSite {
-  mlir::Value value;           ///< [n, t, c]
+  mlir::Value value;           ///< n, t and c in any order; n is left out where it is 1
   nn::AttentionOp attention;   ///< the last one before it in its stream
   bool followsAttention;       ///< the first site behind that attention: the MLP comes next
 };
 
 struct TokenStream {
-  int64_t tokens = 0;
+  int64_t tokens = 0, batch = 1;
   std::vector<nn::AttentionOp> attentions; ///< whose keys are the tokens, in program order
   mlir::Value mask;                        ///< added to the scores of all of them, one entry a key; null if there is none
   int64_t protectedTokens = 0;             ///< leading tokens that are read on their own (cls, distillation)
@@ -53,9 +53,9 @@ public:
   explicit TokenStreams(mlir::func::FuncOp function);
 
   const std::vector<TokenStream> &streams() const { return list; }
-  /// The axis of `value` that is an axis of tokens, and its stream; -1 where there is none.
+  /// The axis of a value that is an axis of tokens, its stream, and the axis of the stream's batch; -1 where there is none.
   struct Place {
-    int64_t stream = -1, axis = -1;
+    int64_t stream = -1, axis = -1, batch = -1;
     explicit operator bool() const { return stream >= 0; }
   };
   Place placeOf(mlir::Value value) const { return places.lookup(value); }
@@ -64,6 +64,7 @@ public:
 
 private:
   void findStreams(mlir::func::FuncOp function);
+  void checkBatch(mlir::func::FuncOp function);
   void checkAttention(TokenStream &stream, nn::AttentionOp attention);
   void addFeatures(const TokenStream &stream, llvm::SmallVector<mlir::Value> ends);
   void findSites(mlir::func::FuncOp function, TokenStream &stream);

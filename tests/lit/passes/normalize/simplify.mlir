@@ -149,3 +149,19 @@ func.func @added_axes(%x: tensor<2x4xf32>, %w: tensor<4x3xf32>, %r: tensor<1x2x1
   %3 = nn.unary relu %2 : (tensor<1x2x1x3xf32>) -> tensor<1x2x1x3xf32>
   return %3 : tensor<1x2x1x3xf32>
 }
+
+// A mask that is written out for each pair of tokens is computed once for each key, and repeated by those that add it.
+// CHECK-LABEL: func.func @mask
+// CHECK: %[[C:.*]] = nn.cast %arg0 : (tensor<1x1x1x3xi64>) -> tensor<1x1x1x3xf32>
+// CHECK: %[[M:.*]] = nn.binary mul %[[C]], %{{.*}} : (tensor<1x1x1x3xf32>, tensor<f32>) -> tensor<1x1x1x3xf32>
+// CHECK: nn.binary add %arg1, %[[M]]
+// CHECK: nn.attention %arg1, %arg1, %arg1, %[[M]]
+func.func @mask(%m: tensor<1x1x1x3xi64>, %x: tensor<1x2x3x3xf32>) -> (tensor<1x2x3x3xf32>, tensor<1x2x3x3xf32>) {
+  %c = nn.constant dense<-9.0> : tensor<f32>
+  %0 = nn.broadcast %m : (tensor<1x1x1x3xi64>) -> tensor<1x1x3x3xi64>
+  %1 = nn.cast %0 : (tensor<1x1x3x3xi64>) -> tensor<1x1x3x3xf32>
+  %2 = nn.binary mul %1, %c : (tensor<1x1x3x3xf32>, tensor<f32>) -> tensor<1x1x3x3xf32>
+  %3 = nn.binary add %x, %2 : (tensor<1x2x3x3xf32>, tensor<1x1x3x3xf32>) -> tensor<1x2x3x3xf32>
+  %4 = nn.attention %x, %x, %x, %2 {scale = 1.0 : f64} : (tensor<1x2x3x3xf32>, tensor<1x2x3x3xf32>, tensor<1x2x3x3xf32>, tensor<1x1x3x3xf32>) -> tensor<1x2x3x3xf32>
+  return %3, %4 : tensor<1x2x3x3xf32>, tensor<1x2x3x3xf32>
+}

@@ -33,7 +33,7 @@ func.func @last(%x: tensor<1x8x4xf32>) -> tensor<1x1x8x4xf32> {
 // -----
 
 // The residual of what attends in two windows is not in windows.
-// CHECK: tokens stay as they are: '{{.*}}' works on windows, or on other tokens than what is added to its result
+// CHECK: tokens stay as they are: '{{.*}}' works on windows, or on other tokens than those it is added to
 func.func @windows(%x: tensor<1x16x4xf32>, %w: tensor<4x4xf32>) -> tensor<1x16x4xf32> {
   %h = nn.reshape %x : (tensor<1x16x4xf32>) -> tensor<2x1x8x4xf32>
   %a = nn.attention %h, %h, %h {scale = 0.5 : f64} : (tensor<2x1x8x4xf32>, tensor<2x1x8x4xf32>, tensor<2x1x8x4xf32>) -> tensor<2x1x8x4xf32>

@@ -13,7 +13,8 @@
 // CHECK: %[[Z:.*]] = nn.binary add %[[Y]], %{{.*}} : (tensor<1x6x8xf32>
 // CHECK: %[[P:.*]] = nn.reshape %[[POS]] : (tensor<9x8xf32>) -> tensor<1x9x8xf32>
 // CHECK: %[[Q:.*]], %{{.*}} = nn.merge_tokens %[[P]], %[[A]] {tokens = 6 : i64}
-// CHECK: nn.binary add %[[Z]], %[[Q]]
+// CHECK: %[[R:.*]] = nn.reshape %[[Q]] : (tensor<1x6x8xf32>) -> tensor<6x8xf32>
+// CHECK: nn.binary add %[[Z]], %[[R]]
 // CHECK: %[[C:.*]] = nn.clamp %[[SIZES]]
 // CHECK: %[[L:.*]] = nn.unary log %[[C]]
 // CHECK: %[[B:.*]] = nn.reshape %[[L]] : (tensor<1x6xf32>) -> tensor<1x1x1x6xf32>
