@@ -16,7 +16,7 @@ struct ReduceTokens : impl::ReduceTokensPassBase<ReduceTokens> {
   explicit ReduceTokens(const TokenPlan &plan) : plan(plan) {}
 
   void runOnOperation() override {
-    TokenStreams streams(getOperation());
+    TokenStreams streams(getOperation(), plan ? plan->variant.method : method);
     for (const TokenStream &stream : streams.streams())
       for (const std::string &problem : stream.problems)
         getOperation().emitRemark("tokens stay as they are: " + problem);

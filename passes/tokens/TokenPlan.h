@@ -6,11 +6,6 @@
 
 namespace fettle {
 
-/// What becomes of a token that is removed.
-enum class TokenMethod {
-  Merge, ///< it becomes a part of the one it is most like
-  Drop,  ///< the least attended ones are left out
-};
 /// By what tokens are alike.
 enum class TokenMetric { Features, Keys, Both };
 /// Which tokens may become a part of which.

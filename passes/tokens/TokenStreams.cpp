@@ -16,7 +16,7 @@ static constexpr int64_t maxProtected = 4;
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 static std::string nameOf(Operation *op) { return "'" + formatOrigins(op->getLoc()) + "'"; }
 
-TokenStreams::TokenStreams(func::FuncOp function) {
+TokenStreams::TokenStreams(func::FuncOp function, TokenMethod method) {
   findStreams(function);
   checkBatch(function);
   for (TokenStream &stream : list) {
@@ -24,6 +24,10 @@ TokenStreams::TokenStreams(func::FuncOp function) {
       checkAttention(stream, attention);
     if (stream.problems.empty())
       findSites(function, stream);
+    if (method == TokenMethod::Drop && !stream.sites.empty())
+      checkDropping(function, stream);
+    if (!stream.problems.empty())
+      stream.sites.clear();
   }
 }
 
@@ -233,6 +237,28 @@ void TokenStreams::findSites(func::FuncOp function, TokenStream &stream) {
                               (isBatched ? " has the batch and another axis as one: bind a batch of 1"
                                : isApart && isElsewhere ? " works on windows, or on other tokens than those it is added to"
                                          : " and what follows leave no place where all tokens lie in one tensor [n, t, c]"));
+}
+
+/// Follows what may lack tokens, as TokenRewriter does.
+void TokenStreams::checkDropping(func::FuncOp function, TokenStream &stream) {
+  const int64_t index = &stream - list.data();
+  llvm::DenseSet<Value> fewer;
+  for (Operation &op : function.getOps()) {
+    TokenUse use = tokenUseOf(&op, *this);
+    if (llvm::any_of(op.getOperands(), [&](Value operand) { return fewer.contains(operand); })) {
+      const bool needsAll = use == TokenUse::All || (use == TokenUse::Each && llvm::any_of(op.getOpOperands(), [&](OpOperand &operand) {
+                                                       return operandPlace(operand, *this).stream == index && !fewer.contains(operand.get()) &&
+                                                              !isa<FloatType>(typeOf(operand.get()).getElementType());
+                                                     }));
+      if (needsAll)
+        return stream.problems.push_back((isa<func::ReturnOp>(op) ? "the output" : nameOf(&op)) + " reads each token: they can be merged, not dropped");
+      for (Value result : op.getResults())
+        if (placeOf(result).stream == index)
+          fewer.insert(result);
+    }
+    if (op.getNumResults() == 1 && op.getResult(0) == stream.sites.front().value)
+      fewer.insert(op.getResult(0));
+  }
 }
 
 TokenStreams::Place operandPlace(OpOperand &operand, const TokenStreams &streams) {

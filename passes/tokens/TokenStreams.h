@@ -32,6 +32,11 @@
 
 namespace fettle {
 
+/// What becomes of a token that is removed.
+enum class TokenMethod {
+  Merge, ///< it becomes a part of the one it is most like
+  Drop,  ///< the least attended ones are left out
+};
 struct TokenSite {
   mlir::Value value;           ///< n, t and c in any order; n is left out where it is 1
   nn::AttentionOp attention;   ///< the last one before it in its stream
@@ -47,10 +52,10 @@ struct TokenStream {
   std::vector<std::string> problems;       ///< what stands in the way, each naming its node
 };
 
-/// The streams of a function in the form that the fuse phase leaves.
+/// The streams of a function in the form that the fuse phase leaves, and what stands in the way of a method.
 class TokenStreams {
 public:
-  explicit TokenStreams(mlir::func::FuncOp function);
+  TokenStreams(mlir::func::FuncOp function, TokenMethod method);
 
   const std::vector<TokenStream> &streams() const { return list; }
   /// The axis of a value that is an axis of tokens, its stream, and the axis of the stream's batch; -1 where there is none.
@@ -68,6 +73,7 @@ private:
   void checkAttention(TokenStream &stream, nn::AttentionOp attention);
   void addFeatures(const TokenStream &stream, llvm::SmallVector<mlir::Value> ends);
   void findSites(mlir::func::FuncOp function, TokenStream &stream);
+  void checkDropping(mlir::func::FuncOp function, TokenStream &stream);
 
   std::vector<TokenStream> list;
   llvm::DenseMap<mlir::Value, Place> places;

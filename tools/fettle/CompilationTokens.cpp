@@ -8,8 +8,8 @@
 
 namespace fettle::cli {
 
-/// What a recipe that leaves the choice open chooses from.
-static std::vector<TokenVariant> variantsOf(const TokenGoals &goals) {
+/// What a recipe that leaves the choice open chooses from. Tokens that are read again cannot be dropped.
+static std::vector<TokenVariant> variantsOf(const TokenGoals &goals, bool canDrop) {
   std::vector<TokenVariant> variants;
   for (TokenMethod method : {TokenMethod::Merge, TokenMethod::Drop})
     for (TokenMetric metric : {TokenMetric::Features, TokenMetric::Keys, TokenMetric::Both})
@@ -19,6 +19,8 @@ static std::vector<TokenVariant> variantsOf(const TokenGoals &goals) {
           variant = {method, TokenMetric::Features, TokenMatching::Global, 1};
         else if (goals.metric.value_or(metric) != metric || goals.matching.value_or(matching) != matching)
           continue;
+        if (method == TokenMethod::Drop && !canDrop)
+          continue;
         if (goals.method.value_or(method) == method && !llvm::is_contained(variants, variant))
           variants.push_back(variant);
       }
@@ -26,9 +28,9 @@ static std::vector<TokenVariant> variantsOf(const TokenGoals &goals) {
 }
 
 /// All specializations must lose the same tokens.
-static llvm::Error checkSites(llvm::ArrayRef<mlir::func::FuncOp> functions, llvm::ArrayRef<TokenSiteFacts> sites) {
+static llvm::Error checkSites(llvm::ArrayRef<mlir::func::FuncOp> functions, TokenMethod method, llvm::ArrayRef<TokenSiteFacts> sites) {
   for (mlir::func::FuncOp function : functions) {
-    std::vector<TokenSiteFacts> others = describeSites(function, TokenStreams(function));
+    std::vector<TokenSiteFacts> others = describeSites(function, TokenStreams(function, method));
     bool isSame = others.size() == sites.size() && llvm::all_of(llvm::zip_equal(others, sites), [](const auto &pair) {
                     return std::get<0>(pair).name == std::get<1>(pair).name && std::get<0>(pair).tokens == std::get<1>(pair).tokens;
                   });
@@ -60,7 +62,8 @@ llvm::Error Compilation::searchTokenPlan(mlir::func::FuncOp function, const Toke
     return judge.takeError();
   TokenProblem problem = sites;
   const TokenGoals &goals = request.recipe.tokens;
-  const std::vector<TokenVariant> variants = variantsOf(goals);
+  const bool canDrop = describeSites(function, TokenStreams(function, TokenMethod::Drop)).size() == problem.sites.size();
+  const std::vector<TokenVariant> variants = variantsOf(goals, canDrop);
   int64_t done = 0;
   const int64_t total = int64_t(variants.size()) + mostEvaluations(problem) + int64_t(problem.sites.size());
   problem.cost = [&](const TokenPlan &plan) { return (*judge)->macs(plan); };
@@ -167,28 +170,30 @@ llvm::Error Compilation::planTokens() {
         return error;
   }
   mlir::func::FuncOp function = functions()[calibration ? calibration->specialization() : 0];
-  TokenStreams streams(function);
+  if (isKnown)
+    if (llvm::Error error = recallTokenPlan())
+      return error;
+  if (request.tokenPlan)
+    tokenPlan = *request.tokenPlan;
+  const TokenMethod method = tokenPlan ? tokenPlan->variant.method : goals.method.value_or(TokenMethod::Merge);
+  TokenStreams streams(function, method);
   for (const TokenStream &stream : streams.streams())
     llvm::append_range(report.problems, stream.problems);
   if (streams.streams().empty())
     report.problems.push_back("there is no attention, so there are no tokens");
   TokenProblem problem;
   problem.sites = describeSites(function, streams);
-  if (llvm::Error error = checkSites(functions(), problem.sites))
+  if (llvm::Error error = checkSites(functions(), method, problem.sites))
     return error;
   for (const TokenSiteFacts &site : problem.sites)
     report.sites.push_back({site.name, site.tokens, site.tokens, {}, {}});
-  if (request.tokenPlan) {
-    tokenPlan = *request.tokenPlan;
-  } else if (!request.recipe.searchesTokens()) {
-    TokenVariant variant{goals.method.value_or(TokenMethod::Merge), goals.metric.value_or(TokenMetric::Features),
+  if (!tokenPlan && !request.recipe.searchesTokens()) {
+    TokenVariant variant{method, goals.metric.value_or(TokenMetric::Features),
                          goals.matching.value_or(TokenMatching::Global), goals.rounds};
     tokenPlan = fettle::planTokens(function, streams, goals.removed, variant);
-  } else if (isKnown) {
-    if (llvm::Error error = recallTokenPlan())
-      return error;
-  } else {
+  } else if (!tokenPlan) {
     tokenPlan.emplace();
+    tokenPlan->variant.method = method;
     if (!problem.sites.empty()) {
       if (llvm::Error error = searchTokenPlan(function, problem, report))
         return error;

@@ -20,7 +20,7 @@ protected:
     return succeeded(results) ? results->front().doubles() : std::vector<double>();
   }
   void reduce(ArrayRef<int64_t> counts, TokenVariant variant) {
-    TokenStreams streams(function);
+    TokenStreams streams(function, variant.method);
     ASSERT_TRUE(succeeded(reduceTokens(function, streams, planTokens(function, streams, counts, variant))));
     ASSERT_TRUE(succeeded(verify(*module)));
   }
