@@ -226,7 +226,6 @@ template <typename OpTy> static Ties tieQuantized(OpTy op) {
 Ties QuantizeOp::getAxisTies() { return tieQuantized(*this); }
 Ties DequantizeOp::getAxisTies() { return tieQuantized(*this); }
 
-
 /// Which keys a causal query sees, and which of fewer key heads a query head reads, follows from its place.
 bool AttentionOp::mixesAlong(int64_t axis) {
   bool hasGroups = getKey().getType().getDimSize(1) != getQuery().getType().getDimSize(1);
