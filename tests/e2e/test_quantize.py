@@ -1,5 +1,5 @@
 """`--recipe int8` on the shipped models: close to the float model, the same bytes from samples and from a profile,
-at any number of jobs; and one message for each kind of bad samples."""
+at any number of jobs; and one message for each kind of bad samples, from every verb that takes some."""
 
 import filecmp
 import json
@@ -85,15 +85,31 @@ def check_bad_samples(entry, scratch):
         file.write(whole[:len(whole) // 2])
     paths[truncated] = (FILE, "truncated.npz")
     paths[os.path.join(scratch, "absent.npz")] = (FILE, "absent.npz")
-    out = os.path.join(scratch, "bad")
+    out, artifact, bound = os.path.join(scratch, "bad"), os.path.join(scratch, "float"), ["--dim", "batch=1"]
+    fettle("compile", model, *bound, "-o", artifact)
     for path, (code, text) in paths.items():
-        for verb in (["compile", model, "--recipe", "int8", "--calibration", path, "-o", out],
-                     ["calibrate", model, path, "-o", out]):
-            done = command.fettle(*verb, "--dim", "batch=1")
+        verbs = [["compile", model, *bound, "--recipe", "int8", "--calibration", path, "-o", out],
+                 ["compile", model, *bound, "--evaluation", path, "-o", out],
+                 ["calibrate", model, path, *bound, "-o", out],
+                 ["evaluate", artifact, path]]
+        if not path.endswith("nan.npz"):  # a model may be run on what nothing can be measured on
+            verbs += [["run", artifact, "--data", path, "-o", out], ["bench", artifact, "--data", path], ["compare", artifact, model, "--data", path]]
+        for verb in verbs:
+            done = command.fettle(*verb)
             errors = done.stderr.count("error:")
             check(done.returncode == code and text in done.stderr and errors == 1,
-                  f"{verb[0]} with {path}: exit status {done.returncode} and {errors} errors, expected {code} and {text!r}:\n{done.stderr}")
-            check(not os.path.exists(out), f"{verb[0]} with {path} leaves something behind")
+                  f"{' '.join(verb)}: exit status {done.returncode} and {errors} errors, expected {code} and {text!r}:\n{done.stderr}")
+            check(not os.path.exists(out), f"{' '.join(verb)} leaves something behind")
+    labels = os.path.join(scratch, "labels.npz")
+    for kind, count, text in (("<i8", 7, "7 labels for 4 samples"), ("<f4", 4, "labels are integers")):
+        tensors.write_npz(labels, {name: tensors.Tensor("<f4", (4, *images.shape[1:]), bytes(images.rows()[0].data) * 4),
+                                   "labels": tensors.Tensor(kind, (count,), bytes(count * int(kind[2])))})
+        done = command.fettle("evaluate", artifact, labels)
+        check(done.returncode == REJECTED and text in done.stderr, f"{count} labels of {kind}: {done.returncode}\n{done.stderr}")
+    single = os.path.join(scratch, "single.npz")
+    tensors.write_npz(single, {name: tensors.Tensor("<f4", (4, 4), bytes(64))})
+    done = command.fettle("run", artifact, "--input", f"{name}={single}", "-o", out)
+    check(done.returncode == REJECTED and f"input '{name}'" in done.stderr, f"run --input: {done.returncode}\n{done.stderr}")
     profile = os.path.join(scratch, "other.json")
     with open(profile, "w") as file:
         json.dump({"schema_version": 1, "samples": 1, "channels": {}, "tensors": {}, "rows": {}}, file)

@@ -9,19 +9,14 @@ namespace fettle::cli {
 static constexpr int64_t divergenceSamples = 128;
 
 llvm::Expected<std::unique_ptr<AccuracyJudge>> AccuracyJudge::open(Environment &environment, mlir::MLIRContext &context,
-                                                                   const CompileRequest &request, llvm::StringRef path) {
+                                                                   const CompileRequest &request, const SampleData &data) {
   std::unique_ptr<AccuracyJudge> judge(new AccuracyJudge(environment, context));
   auto student = Subject::open(environment, context, request.output, {});
   if (!student)
     return student.takeError();
-  auto data = readData(context, **student, path);
-  if (!data)
-    return data.takeError();
-  if (llvm::Error error = data->samples.checkFinite())
-    return makeFailure(ExitCode::Rejected, path + ": " + llvm::toString(std::move(error)), "accuracy is measured on finite numbers");
-  judge->samples = std::move(data->samples);
+  judge->samples = data.samples;
   auto subject = Subject::open(environment, context, request.model,
-                               (*student)->teacherBindings(request.bindings, data->specialization));
+                               (*student)->teacherBindings(request.bindings, data.specialization));
   if (!subject)
     return subject.takeError();
   judge->subject = std::move(*subject);

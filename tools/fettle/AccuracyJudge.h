@@ -10,9 +10,9 @@ namespace fettle::cli {
 /// The float model of a compilation, ready to run beside artifacts made of it, and the samples they run on.
 class AccuracyJudge {
 public:
-  /// Reads the samples in `path`, and compiles the teacher for that specialization of the artifact of `request` which they fit.
+  /// Compiles the teacher for that specialization of the artifact of `request` which `data` are for; they are finite.
   static llvm::Expected<std::unique_ptr<AccuracyJudge>> open(Environment &environment, mlir::MLIRContext &context,
-                                                             const CompileRequest &request, llvm::StringRef path);
+                                                             const CompileRequest &request, const SampleData &data);
 
   /// Accuracy of the artifact in `folder`, on all samples.
   llvm::Expected<Evaluation> evaluate(llvm::StringRef folder);

@@ -132,7 +132,7 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
   if (dataPath.empty()) {
     samples = calibration::Samples::random((*subject)->inputs(specialization), 1, 0);
   } else {
-    auto data = readData(context, **subject, dataPath);
+    auto data = readSamples(context, **subject, dataPath);
     if (!data)
       return data.takeError();
     samples = std::move(data->samples);

@@ -2,7 +2,6 @@
 
 #include "tools/fettle/Calibration.h"
 #include "tools/fettle/ExitCode.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir;
@@ -20,38 +19,21 @@ static std::vector<calibration::InputSpec> inputsOf(func::FuncOp function) {
 
 llvm::Expected<std::unique_ptr<Calibration>> Calibration::open(ArrayRef<func::FuncOp> functions, llvm::StringRef path,
                                                                unsigned jobs) {
-  if (llvm::sys::fs::is_directory(path))
-    return makeFailure(ExitCode::File, path + ": is a folder; samples are read from .npz files");
-  auto arrays = calibration::readNpz(*functions.front()->getContext(), path);
-  if (!arrays)
-    return withExitCode(arrays.takeError(), ExitCode::File);
-  auto refuse = [&](llvm::Error error) {
-    return makeFailure(ExitCode::Rejected, path + ": " + llvm::toString(std::move(error)),
-                       "one array per model input, named as the input, all numbers finite");
-  };
-  std::unique_ptr<Calibration> calibration(new Calibration);
-  std::string misfits;
-  bool fits = false;
-  for (auto [index, function] : llvm::enumerate(functions)) {
-    auto samples = calibration::Samples::cut(inputsOf(function), *arrays);
-    if (samples) {
-      fits = true;
-      calibration->chosen = index;
-      calibration->samples = std::move(*samples);
-      break;
-    }
-    misfits += (misfits.empty() ? "" : "; ") + llvm::toString(samples.takeError());
-  }
-  if (!fits)
-    return refuse(llvm::createStringError(misfits));
-  if (llvm::Error error = calibration->samples.checkFinite())
-    return refuse(std::move(error));
+  std::vector<std::vector<calibration::InputSpec>> inputs;
+  for (func::FuncOp function : functions)
+    inputs.push_back(inputsOf(function));
+  auto data = readSamples(*functions.front()->getContext(), inputs, path);
+  if (!data)
+    return data.takeError();
+  if (llvm::Error error = data->checkFinite(path))
+    return std::move(error);
+  std::unique_ptr<Calibration> calibration(new Calibration(std::move(*data)));
   auto scratch = TemporaryPath::makeFolder();
   if (!scratch)
     return scratch.takeError();
   calibration->scratch = std::move(*scratch);
   calibration->ownExecutor =
-      std::make_unique<calibration::CompiledExecutor>(calibration->samples, calibration->scratch->path(), jobs);
+      std::make_unique<calibration::CompiledExecutor>(calibration->data.samples, calibration->scratch->path(), jobs);
   return calibration;
 }
 
@@ -63,7 +45,7 @@ llvm::Error Calibration::measureFor(Phase phase, ArrayRef<func::FuncOp> function
   if (recipe.weights.rounding == Rounding::Nearest)
     options.rows = 0;
   auto measure = phase == Phase::Equalize ? calibration::measureChannels : calibration::measure;
-  return withExitCode(measure(*ownExecutor, functions[chosen], options, profile), ExitCode::Rejected);
+  return withExitCode(measure(*ownExecutor, functions[data.specialization], options, profile), ExitCode::Rejected);
 }
 
 llvm::Expected<Profile> readProfile(llvm::StringRef path) {

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/Pipelines.h"
 #include "tools/fettle/OutputFile.h"
+#include "tools/fettle/SampleData.h"
 
 namespace fettle::cli {
 
@@ -26,9 +27,9 @@ public:
                          std::function<void(int64_t done, int64_t total)> progress, Profile &profile);
 
   /// Which of the functions the samples are for.
-  size_t specialization() const { return chosen; }
+  size_t specialization() const { return data.specialization; }
 
-  const calibration::Samples &inputs() const { return samples; }
+  const calibration::Samples &inputs() const { return data.samples; }
   Executor &executor() { return *ownExecutor; }
 
   llvm::Expected<std::vector<double>> compareValues(const calibration::Twins &twins, int64_t count) {
@@ -36,10 +37,9 @@ public:
   }
 
 private:
-  Calibration() = default;
+  explicit Calibration(SampleData data) : data(std::move(data)) {}
 
-  size_t chosen = 0;
-  calibration::Samples samples;
+  SampleData data;
   std::unique_ptr<TemporaryPath> scratch;
   std::unique_ptr<calibration::CompiledExecutor> ownExecutor;
 };

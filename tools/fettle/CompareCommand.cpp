@@ -105,9 +105,9 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
   if (!b)
     return b.takeError();
 
-  std::optional<Data> data;
+  std::optional<SampleData> data;
   if (!dataPath.empty()) {
-    auto read = readData(context, **b, dataPath);
+    auto read = readSamples(context, **b, dataPath);
     if (!read)
       return read.takeError();
     data = std::move(*read);

@@ -33,6 +33,7 @@ public:
   Compilation(Environment &environment, mlir::MLIRContext &context, const CompileRequest &request);
 
   llvm::Error importFile();
+  llvm::Error readEvaluation();
   llvm::Error runPhase(const PhaseInfo &phase);
   bool measuresBefore(Phase phase) const;
   llvm::Error measure(Phase phase);

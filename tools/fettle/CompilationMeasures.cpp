@@ -11,6 +11,19 @@ bool Compilation::measuresBefore(Phase phase) const {
          (phase == Phase::Quantize || (phase == Phase::Equalize && recipe.quantization.equalize));
 }
 
+llvm::Error Compilation::readEvaluation() {
+  std::vector<std::vector<calibration::InputSpec>> inputs;
+  for (const Specialized &specialized : specializations)
+    inputs.push_back(specialized.noise);
+  auto data = readSamples(context, inputs, request.evaluation);
+  if (!data)
+    return data.takeError();
+  if (llvm::Error error = data->checkFinite(request.evaluation))
+    return error;
+  result.evaluation = std::make_shared<const SampleData>(std::move(*data));
+  return llvm::Error::success();
+}
+
 llvm::Error Compilation::openCalibration() {
   if (calibration)
     return llvm::Error::success();

@@ -230,6 +230,7 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
                          "evaluate the model compiled for cpu:native");
   }
   request->layerErrors = request->recipe.quantizes() && !evaluation.empty() && !calibration.empty();
+  request->evaluation = evaluation;
   auto result = compileModel(environment, context, *request);
   if (!result)
     return result.takeError();
@@ -246,7 +247,8 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
 
   Accuracy accuracy;
   if (!evaluation.empty()) {
-    auto judge = AccuracyJudge::open(environment, context, *request, evaluation);
+    request->evaluation.clear(); // read once, whatever else is compiled
+    auto judge = AccuracyJudge::open(environment, context, *request, *std::exchange(result->evaluation, nullptr));
     if (!judge)
       return judge.takeError();
     auto evaluate = [&]() -> llvm::Error {

@@ -30,9 +30,11 @@ llvm::Expected<ExitCode> EvaluateCommand::run(Environment &environment) {
   auto subject = Subject::open(environment, context, path, *bindings);
   if (!subject)
     return subject.takeError();
-  auto data = readData(context, **subject, dataPath);
+  auto data = readSamples(context, **subject, dataPath);
   if (!data)
     return data.takeError();
+  if (llvm::Error error = data->checkFinite(dataPath))
+    return std::move(error);
   auto student = (*subject)->load(threads);
   if (!student)
     return student.takeError();

@@ -43,7 +43,7 @@ llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::Lo
   if (!manifest)
     return manifest.takeError();
   if ((*manifest)->outputs.empty())
-    return makeFailure(ExitCode::Usage, "the model has no output to be judged by");
+    return makeFailure(ExitCode::Rejected, "the model has no output to be judged by");
   const codegen::Manifest::Tensor &judged = (*manifest)->outputs.front();
   if (teacher) {
     auto other = describe(*teacher);
@@ -62,8 +62,8 @@ llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::Lo
     rowsPerSample = batch;
   if (judged.shape.empty() ? rowsPerSample != 1
                            : judged.bytes == 0 || (rowsPerSample > 1 && judged.shape.front() != rowsPerSample))
-    return makeFailure(ExitCode::Usage, llvm::Twine(labels.size()) + " labels for " + llvm::Twine(samples.size()) +
-                                            " samples do not fit output '" + judged.name + "'");
+    return makeFailure(ExitCode::Rejected, llvm::Twine(labels.size()) + " labels for " + llvm::Twine(samples.size()) +
+                                               " samples do not fit output '" + judged.name + "'");
 
   Evaluation result;
   result.samples = samples.size();

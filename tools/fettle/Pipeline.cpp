@@ -15,6 +15,10 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
   // protobuf is left.
   if (llvm::Error error = compilation.importFile())
     return std::move(error);
+  // Samples that accuracy will be measured on later are looked at before any work is done.
+  if (!request.evaluation.empty())
+    if (llvm::Error error = compilation.readEvaluation())
+      return std::move(error);
   // Each module is tidied, raised, fused, laid out for the target and cut into kernels (passes/Phases.def),
   // each phase closing with the check of its contract.
   for (const PhaseInfo &phase : phases()) {

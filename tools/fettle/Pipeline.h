@@ -9,6 +9,7 @@
 #include "tools/fettle/Comparison.h"
 #include "tools/fettle/Environment.h"
 #include "tools/fettle/Recipe.h"
+#include "tools/fettle/SampleData.h"
 #include "tools/fettle/TokenReport.h"
 
 namespace fettle::cli {
@@ -23,6 +24,7 @@ struct CompileRequest {
   std::string calibration, profile; ///< paths of samples and of a profile; a recipe that measures needs one of them
   std::shared_ptr<const Profile> measured; ///< if it is known already: takes the place of both
   std::optional<TokenPlan> tokenPlan; ///< if it is known already: nothing is searched
+  std::string evaluation;     ///< path of samples that are read, but not measured on; empty: none
   bool layerErrors = false; ///< measure how far each quantized layer is from its teacher; needs `calibration`
   std::optional<Phase> until; ///< stop there and write the IR
   std::string dumpFolder;     ///< empty: no dumps
@@ -63,6 +65,7 @@ struct CompileResult {
   std::optional<TokenReport> tokens;      ///< of a recipe that removes tokens
   std::string pictures;                   ///< of tokens: a sentence on what was drawn, or why nothing was
   std::vector<LayerReport> layers;        ///< of a recipe that quantizes
+  std::shared_ptr<const SampleData> evaluation; ///< the request's, for one of the specializations
   std::shared_ptr<const Profile> profile; ///< that it was quantized by
   double seconds = 0;
 };

@@ -51,8 +51,8 @@ llvm::Expected<std::vector<HostTensor>> RunCommand::readInputs(mlir::MLIRContext
       return withExitCode(tensor.takeError(), ExitCode::File);
     mlir::RankedTensorType type = specs[index].type;
     if (isOne ? tensor->type() != type : tensor->elementType() != type.getElementType())
-      return makeFailure(ExitCode::Usage, file + ": is " + calibration::describeTensorType(tensor->type()) +
-                                              ", input '" + name + "' is " + calibration::describeTensorType(type));
+      return makeFailure(ExitCode::Rejected, file + ": is " + calibration::describeTensorType(tensor->type()) +
+                                                 ", input '" + name + "' is " + calibration::describeTensorType(type));
     tensors[index] = std::move(*tensor);
   }
   std::string missing;
@@ -102,7 +102,7 @@ llvm::Expected<ExitCode> RunCommand::run(Environment &environment) {
   std::vector<std::vector<HostTensor>> calls;
   std::optional<calibration::Samples> samples;
   if (!dataPath.empty()) {
-    auto data = readData(context, **subject, dataPath);
+    auto data = readSamples(context, **subject, dataPath);
     if (!data)
       return data.takeError();
     samples = std::move(data->samples);

@@ -132,7 +132,7 @@ llvm::Expected<size_t> Subject::select(llvm::ArrayRef<mlir::RankedTensorType> ty
   for (auto [type, input] : llvm::zip_equal(types, description.first().inputs))
     if (type)
       called.inputs.push_back({input.name, input.dtype, type.getShape().vec()});
-  return makeFailure(ExitCode::Usage, shown + ": is not compiled for " + called.inputShapes(), "there are: " + listShapes());
+  return makeFailure(ExitCode::Rejected, shown + ": is not compiled for " + called.inputShapes(), "there are: " + listShapes());
 }
 
 BindingChoices Subject::teacherBindings(BindingChoices bindings, size_t specialization) const {
@@ -165,22 +165,14 @@ llvm::Expected<std::unique_ptr<codegen::LoadedModel>> Subject::load(unsigned thr
   return model;
 }
 
-llvm::Expected<Data> readData(mlir::MLIRContext &context, const Subject &subject, llvm::StringRef path) {
-  if (llvm::sys::fs::is_directory(path))
-    return makeFailure(ExitCode::Usage, path + ": is a folder; data are read from .npz files");
-  auto arrays = calibration::readNpz(context, path);
-  if (!arrays)
-    return withExitCode(arrays.takeError(), ExitCode::File);
-  std::string problems;
-  for (size_t specialization : subject.specializations()) {
-    auto samples = calibration::Samples::cut(subject.inputs(specialization), *arrays);
-    if (samples)
-      return Data{std::move(*samples), specialization};
-    problems += (problems.empty() ? "" : "\n  ") + llvm::toString(samples.takeError());
-  }
-  bool isOne = subject.specializations().size() == 1;
-  return makeFailure(ExitCode::Usage, path + ": " + (isOne ? "" : "fits none of the sizes that the model is compiled for:\n  ") + problems,
-                     "one array per model input, named as the input");
+llvm::Expected<SampleData> readSamples(mlir::MLIRContext &context, const Subject &subject, llvm::StringRef path) {
+  std::vector<std::vector<calibration::InputSpec>> inputs;
+  for (size_t specialization : subject.specializations())
+    inputs.push_back(subject.inputs(specialization));
+  auto data = readSamples(context, inputs, path);
+  if (data)
+    data->specialization = subject.specializations()[data->specialization];
+  return data;
 }
 
 } // namespace fettle::cli

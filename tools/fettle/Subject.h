@@ -2,12 +2,12 @@
 #ifndef FETTLE_TOOLS_SUBJECT_H
 #define FETTLE_TOOLS_SUBJECT_H
 
-#include "calibration/Samples.h"
 #include "codegen/artifact/Loader.h"
 #include "tools/fettle/BindingChoices.h"
 #include "tools/fettle/Comparison.h"
 #include "tools/fettle/Environment.h"
 #include "tools/fettle/OutputFile.h"
+#include "tools/fettle/SampleData.h"
 
 namespace fettle::cli {
 
@@ -27,7 +27,7 @@ public:
   /// Specializations that the bindings chose: indices into manifest().specializations, at least one.
   llvm::ArrayRef<size_t> specializations() const { return chosen; }
   std::vector<calibration::InputSpec> inputs(size_t specialization) const;
-  /// The chosen specialization whose inputs have the shapes of `types`; null types fit any. Errors: exit code 2, with
+  /// The chosen specialization whose inputs have the shapes of `types`; null types fit any. Errors: exit code 1, with
   /// the shapes there are.
   llvm::Expected<size_t> select(llvm::ArrayRef<mlir::RankedTensorType> types) const;
   /// `bindings`, with what else the subject was bound to for a specialization: what its teacher is compiled with.
@@ -54,14 +54,8 @@ private:
   std::vector<size_t> chosen;
 };
 
-/// Samples, and the specialization that they are for.
-struct Data {
-  calibration::Samples samples;
-  size_t specialization;
-};
-
-/// Reads a .npz file and cuts it into samples for the first chosen specialization of `subject` that it fits.
-llvm::Expected<Data> readData(mlir::MLIRContext &context, const Subject &subject, llvm::StringRef path);
+/// readSamples() for the chosen specializations of `subject`.
+llvm::Expected<SampleData> readSamples(mlir::MLIRContext &context, const Subject &subject, llvm::StringRef path);
 
 } // namespace fettle::cli
 
