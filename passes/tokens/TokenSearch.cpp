@@ -4,14 +4,18 @@
 // tokens are least alike. Sites are of different worth, and depend on each other.
 //
 // First a greedy walk: from no removals on, a step removes a few tokens more at the site where the rise of divergence per
-// cost saved is least. What a site would bring changes little from step to step, so only the site that was best when
+// cost saved is least. A step that saves nothing (a matching may cost more than a few tokens, and a kernel takes as long for 33 as
+// for 40) is doubled until it does. What a site would bring changes little from step to step, so only the site that was best when
 // last looked at is looked at again, until one stays best (lazy evaluation; Minoux 1978). Then pairs of
 // sites exchange tokens at the same cost as long as the divergence falls, by ever smaller numbers.
 //   65 tokens, 5 sites, half of the multiply-adds:  walk  4 21 12 8 4   exchange  7 12 16 10 8
 //
 // The walk finds a whole front of plans on its way. Sound as each plan is judged by what it does to the outputs, not by a
-// model of it; a local optimum may be all that is found. Cost: about 2 evaluations per step of the walk, of which there are
-// at most `walkSteps` for all sites, and at most `maxExchanges` for the exchanges.
+// model of it; a local optimum may be all that is found. Cost: about 2 evaluations per step of the walk, of which each stream of
+// tokens has about `walkSteps`, as many as all sites together at worst; and at most `maxExchanges` for the exchanges.
+//
+// Time falls with the cost, but not in proportion: a goal for time becomes a goal for the cost, which is moved along the line through
+// what was measured with all tokens and what was measured last, until the time is within its goal or no tokens are left to remove.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,6 +33,9 @@ static constexpr int64_t maxExchanges = 64;
 static constexpr double clearly = 0.9;
 /// Less is noise, and would go round in circles.
 static constexpr double worthwhile = 0.995;
+/// Searches for a goal of time, and how far below it they aim: measured times differ by about that.
+static constexpr int maxAttempts = 6;
+static constexpr double aim = 0.98;
 
 std::vector<TokenSiteFacts> describeSites(func::FuncOp function, const TokenStreams &streams) {
   std::vector<TokenSiteFacts> sites;
@@ -65,10 +72,14 @@ public:
   llvm::Expected<double> divergenceOfEvenPlan();
 
 private:
-  llvm::Expected<TokenPoint> judge(TokenPlan plan);
+  /// A plan that was not judged yet; none if there is none.
+  using Candidate = std::optional<TokenPoint>;
+
+  llvm::Error judge(TokenPoint &point);
   llvm::Error walk();
   llvm::Error exchange();
-  llvm::Expected<std::optional<TokenPlan>> fit(TokenPlan plan, size_t site);
+  llvm::Expected<Candidate> step(const TokenPoint &from, size_t site);
+  llvm::Expected<Candidate> fit(TokenPlan plan, size_t site);
 
   const TokenProblem &problem;
   double goal;
@@ -77,29 +88,20 @@ private:
 };
 } // namespace
 
-llvm::Expected<TokenPoint> TokenSearch::judge(TokenPlan plan) {
-  auto cost = problem.cost(plan);
-  if (!cost)
-    return cost.takeError();
-  auto divergence = problem.divergence(plan);
-  if (!divergence)
-    return divergence.takeError();
-  return TokenPoint{std::move(plan), *cost, *divergence};
-}
+llvm::Error TokenSearch::judge(TokenPoint &point) { return problem.divergence(point.plan).moveInto(point.divergence); }
 
 /// `plan` with the fewest removals at `site` that meet the goal; none if all that can be removed there are too few.
-llvm::Expected<std::optional<TokenPlan>> TokenSearch::fit(TokenPlan plan, size_t site) {
-  std::optional<TokenPlan> best;
+llvm::Expected<TokenSearch::Candidate> TokenSearch::fit(TokenPlan plan, size_t site) {
+  Candidate best;
   for (int64_t low = 0, high = problem.sites[site].tokens; low < high;) {
     const int64_t middle = (low + high) / 2;
-    TokenPlan middlePlan = plan;
-    middlePlan.steps[site].removed = middle;
-    makeFeasible(problem.sites, middlePlan);
-    auto cost = problem.cost(middlePlan);
-    if (!cost)
-      return cost.takeError();
-    if (*cost <= goal) {
-      best = std::move(middlePlan);
+    TokenPoint point{plan};
+    point.plan.steps[site].removed = middle;
+    makeFeasible(problem.sites, point.plan);
+    if (llvm::Error error = problem.cost(point.plan).moveInto(point.cost))
+      return std::move(error);
+    if (point.cost <= goal) {
+      best = std::move(point);
       high = middle;
     } else {
       low = middle + 1;
@@ -108,42 +110,56 @@ llvm::Expected<std::optional<TokenPlan>> TokenSearch::fit(TokenPlan plan, size_t
   return best;
 }
 
+/// The shortest step at `site` that saves something; none if none does.
+llvm::Expected<TokenSearch::Candidate> TokenSearch::step(const TokenPoint &from, size_t site) {
+  int64_t longest = from.plan.steps[site].removed;
+  for (int64_t amount = std::max<int64_t>(1, problem.sites[site].tokens / walkSteps);; amount *= 2) {
+    TokenPoint point{from.plan};
+    int64_t &removed = point.plan.steps[site].removed;
+    removed += amount;
+    makeFeasible(problem.sites, point.plan);
+    if (removed == longest)
+      return std::nullopt;
+    longest = removed;
+    if (llvm::Error error = problem.cost(point.plan).moveInto(point.cost))
+      return std::move(error);
+    if (point.cost < from.cost)
+      return point;
+  }
+}
+
 llvm::Error TokenSearch::walk() {
-  auto start = judge(empty);
-  if (!start)
-    return start.takeError();
-  result.path.push_back(std::move(*start));
+  constexpr double never = std::numeric_limits<double>::infinity();
+  TokenPoint start{empty};
+  if (llvm::Error error = problem.cost(start.plan).moveInto(start.cost))
+    return error;
+  if (llvm::Error error = judge(start))
+    return error;
+  result.path.push_back(std::move(start));
   struct Move {
-    size_t site;
-    double price;     ///< rise of divergence per cost saved, when last looked at
-    size_t seen;      ///< length of the path then
-    TokenPoint point;
+    double price = -never; ///< rise of divergence per cost saved, when last looked at
+    size_t seen = 0;       ///< length of the path then
+    Candidate next;
   };
-  std::vector<Move> moves;
-  for (size_t site = 0; site < problem.sites.size(); ++site)
-    moves.push_back({site, -std::numeric_limits<double>::infinity(), 0, {}});
+  std::vector<Move> moves(problem.sites.size());
   while (result.path.back().cost > goal && !moves.empty()) {
-    auto best = llvm::min_element(moves, [](const Move &a, const Move &b) { return a.price < b.price; });
-    if (best->seen == result.path.size()) {
-      result.path.push_back(best->point);
+    const TokenPoint &here = result.path.back();
+    Move &best = *llvm::min_element(moves, [](const Move &a, const Move &b) { return std::pair(a.price, a.seen) < std::pair(b.price, b.seen); });
+    if (best.seen == result.path.size()) {
+      if (!best.next)
+        break; // nor does any other save anything
+      result.path.push_back(*best.next);
       continue;
     }
-    TokenPlan plan = result.path.back().plan;
-    int64_t &removed = plan.steps[best->site].removed;
-    const int64_t before = removed;
-    removed += std::max<int64_t>(1, problem.sites[best->site].tokens / walkSteps);
-    makeFeasible(problem.sites, plan);
-    if (removed == before) {
-      moves.erase(best);
+    best.seen = result.path.size();
+    if (llvm::Error error = step(here, &best - moves.data()).moveInto(best.next))
+      return error;
+    best.price = never;
+    if (!best.next)
       continue;
-    }
-    auto point = judge(plan);
-    if (!point)
-      return point.takeError();
-    double saved = result.path.back().cost - point->cost;
-    best->price = saved > 0 ? (point->divergence - result.path.back().divergence) / saved : std::numeric_limits<double>::infinity();
-    best->seen = result.path.size();
-    best->point = std::move(*point);
+    if (llvm::Error error = judge(*best.next))
+      return error;
+    best.price = (best.next->divergence - here.divergence) / (here.cost - best.next->cost);
   }
   result.reachesGoal = result.path.back().cost <= goal;
   return llvm::Error::success();
@@ -161,13 +177,12 @@ llvm::Error TokenSearch::exchange() {
     auto fitted = fit(best.plan, site);
     if (!fitted)
       return fitted.takeError();
-    if (!*fitted || (*fitted)->steps[site].removed >= best.plan.steps[site].removed)
+    if (!*fitted || (*fitted)->plan.steps[site].removed >= best.plan.steps[site].removed)
       continue;
-    auto point = judge(**fitted);
-    if (!point)
-      return point.takeError();
-    if (point->divergence < best.divergence)
-      best = std::move(*point);
+    if (llvm::Error error = judge(**fitted))
+      return error;
+    if ((*fitted)->divergence < best.divergence)
+      best = std::move(**fitted);
   }
   for (; amount > 0; amount /= 2)
     for (bool isBetter = true; isBetter && evaluations < maxExchanges;) {
@@ -181,14 +196,13 @@ llvm::Error TokenSearch::exchange() {
         auto fitted = fit(plan, giver);
         if (!fitted)
           return fitted.takeError();
-        if (!*fitted || (*fitted)->steps[giver].removed >= best.plan.steps[giver].removed)
+        if (!*fitted || (*fitted)->plan.steps[giver].removed >= best.plan.steps[giver].removed)
           continue;
         ++evaluations;
-        auto point = judge(**fitted);
-        if (!point)
-          return point.takeError();
-        if (point->divergence < worthwhile * best.divergence) {
-          best = std::move(*point);
+        if (llvm::Error error = judge(**fitted))
+          return error;
+        if ((*fitted)->divergence < worthwhile * best.divergence) {
+          best = std::move(**fitted);
           isBetter = true;
         }
       }
@@ -227,12 +241,45 @@ llvm::Expected<double> TokenSearch::divergenceOfEvenPlan() {
   return problem.divergence(plan);
 }
 
-int64_t mostEvaluations(const TokenProblem &problem) {
-  return 1 + 3 * walkSteps + 2 * int64_t(problem.sites.size()) + maxExchanges;
+int64_t expectedEvaluations(const TokenProblem &problem) {
+  const int64_t sites = int64_t(problem.sites.size());
+  int64_t streams = 0, amounts = 0;
+  for (auto [i, site] : llvm::enumerate(problem.sites)) {
+    streams += i == 0 || site.stream != problem.sites[i - 1].stream;
+    amounts = std::max<int64_t>(amounts, 1 + llvm::Log2_64(std::max<int64_t>(1, site.tokens / walkSteps)));
+  }
+  // A look at each site, two for each step, one for what each site gives back, and every pair at least once for each amount.
+  return 1 + sites + 2 * walkSteps * streams + sites + std::min(maxExchanges, amounts * sites * (sites - 1));
 }
 
 llvm::Expected<TokenSearchResult> searchTokens(const TokenProblem &problem, TokenVariant variant, double goal) {
   return TokenSearch(problem, variant, goal).run();
+}
+
+llvm::Expected<TokenSearchResult> searchTokensForLatency(const TokenProblem &problem, TokenVariant variant, double goal) {
+  TokenSearchResult result;
+  double whole = 0, share = goal;
+  if (llvm::Error error = problem.cost(TokenPlan{variant, {}}).moveInto(whole))
+    return std::move(error);
+  for (int attempt = 0; attempt < maxAttempts; ++attempt) {
+    if (llvm::Error error = searchTokens(problem, variant, share * whole).moveInto(result))
+      return std::move(error);
+    double latency = 0;
+    if (llvm::Error error = problem.latency(result.path.back().plan).moveInto(latency))
+      return std::move(error);
+    result.latency = latency;
+    if (latency <= goal) {
+      result.reachesGoal = true;
+      return result;
+    }
+    if (!result.reachesGoal)
+      return result;
+    const double cost = result.path.back().cost / whole;
+    const double wanted = latency < 1 ? 1 - (1 - cost) * (1 - aim * goal) / (1 - latency) : 0;
+    share = std::clamp(wanted, cost / 2, aim * cost);
+  }
+  result.reachesGoal = false;
+  return result;
 }
 
 llvm::Expected<TokenVariant> chooseVariant(const TokenProblem &problem, ArrayRef<TokenVariant> variants, double goal) {

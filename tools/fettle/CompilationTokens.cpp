@@ -64,41 +64,37 @@ llvm::Error Compilation::searchTokenPlan(mlir::func::FuncOp function, const Toke
   const TokenGoals &goals = request.recipe.tokens;
   const bool canDrop = describeSites(function, TokenStreams(function, TokenMethod::Drop)).size() == problem.sites.size();
   const std::vector<TokenVariant> variants = variantsOf(goals, canDrop);
-  int64_t done = 0;
-  const int64_t total = int64_t(variants.size()) + mostEvaluations(problem) + int64_t(problem.sites.size());
+  int64_t done = 0, total = int64_t(variants.size() + problem.sites.size()) + expectedEvaluations(problem);
   problem.cost = [&](const TokenPlan &plan) { return (*judge)->macs(plan); };
   problem.divergence = [&](const TokenPlan &plan) {
-    progress.advance(std::min(++done, total), total, "plans");
+    total = std::max(total, ++done);
+    progress.advance(done, total, "plans");
     return (*judge)->divergence(plan);
   };
-  double share = goals.macs > 0 ? goals.macs : goals.latency;
-  auto variant = chooseVariant(problem, variants, share * double(report.macsBefore));
-  if (!variant)
-    return variant.takeError();
   auto whole = (*judge)->latency({});
   if (!whole)
     return whole.takeError();
-  // Time falls with multiply-adds, if not as fast: a goal for time becomes one for them, adjusted by what was measured.
-  constexpr int maxAttempts = 4;
-  bool isReached = false;
-  for (int attempt = 0; attempt < maxAttempts; ++attempt) {
-    auto found = searchTokens(problem, *variant, share * double(report.macsBefore));
-    if (!found)
-      return found.takeError();
-    report.path = std::move(found->path);
-    auto latency = (*judge)->latency(report.path.back().plan);
+  problem.latency = [&](const TokenPlan &plan) -> llvm::Expected<double> {
+    auto latency = (*judge)->latency(plan);
     if (!latency)
       return latency.takeError();
-    report.latencyShare = *latency / *whole;
-    isReached = found->reachesGoal && (goals.latency == 0 || *report.latencyShare <= goals.latency);
-    if (isReached || !found->reachesGoal)
-      break;
-    share *= 0.98 * goals.latency / *report.latencyShare;
-  }
-  if (!isReached)
+    return *latency / *whole;
+  };
+  const double goal = (goals.macs > 0 ? goals.macs : goals.latency) * double(report.macsBefore);
+  auto variant = chooseVariant(problem, variants, goal);
+  if (!variant)
+    return variant.takeError();
+  auto found = goals.latency > 0 ? searchTokensForLatency(problem, *variant, goals.latency) : searchTokens(problem, *variant, goal);
+  if (!found)
+    return found.takeError();
+  report.path = std::move(found->path);
+  if (found->latency)
+    report.latencyShare = found->latency;
+  else if (llvm::Error error = problem.latency(report.path.back().plan).moveInto(report.latencyShare.emplace()))
+    return error;
+  if (!found->reachesGoal)
     return makeFailure(ExitCode::GateFailed,
-                       llvm::formatv("the goal for tokens cannot be reached: {0:f2} of the multiply-adds and {1:f2} of the time are left where as many are "
-                                     "removed as can be",
+                       llvm::formatv("the goal for tokens cannot be reached: the least that was found is {0:f2} of the multiply-adds and {1:f2} of the time",
                                      report.path.back().cost / double(report.macsBefore), *report.latencyShare)
                            .str(),
                        "a greater tokens.macs or tokens.latency");
