@@ -148,7 +148,7 @@ void registerPasses() {
           buildPhase(passManager, phase);
           return success();
         },
-        nullptr);
+        [](function_ref<void(const mlir::detail::PassOptions &)>) {}); // none to tell about; --help asks
 }
 
 } // namespace fettle
