@@ -57,7 +57,7 @@ def ReduceTokensPass : Pass<"reduce-tokens", "::mlir::func::FuncOp"> {
                  Option<"rounds", "rounds", "int64_t", "2", "matchings that follow each other at each place">,
                  Option<"matching", "matching", "::fettle::TokenMatching", "::fettle::TokenMatching::Global", "which tokens may become a part of which", [{::llvm::cl::values(
                    clEnumValN(::fettle::TokenMatching::Global, "global", "any of any"),
-                   clEnumValN(::fettle::TokenMatching::Local, "local", "at first neighbours only, then any of any"))}]>];
+                   clEnumValN(::fettle::TokenMatching::Local, "local", "neighbours in the first round at the first place, then any of any"))}]>];
 }
 
 #endif

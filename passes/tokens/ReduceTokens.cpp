@@ -20,8 +20,12 @@ struct ReduceTokens : impl::ReduceTokensPassBase<ReduceTokens> {
     for (const TokenStream &stream : streams.streams())
       for (const std::string &problem : stream.problems)
         getOperation().emitRemark("tokens stay as they are: " + problem);
-    TokenPlan chosen = plan ? *plan : planTokens(getOperation(), streams, counts, {method, metric, matching, rounds});
-    if (failed(reduceTokens(getOperation(), streams, chosen)))
+    auto chosen = plan ? llvm::Expected<TokenPlan>(*plan) : planTokens(getOperation(), streams, counts, {method, metric, matching, rounds});
+    if (!chosen) {
+      getOperation().emitError("counts has " + llvm::toString(chosen.takeError()));
+      return signalPassFailure();
+    }
+    if (failed(reduceTokens(getOperation(), streams, *chosen)))
       signalPassFailure();
   }
 

@@ -2,6 +2,7 @@
 
 #include "passes/tokens/TokenPlan.h"
 #include "ir/profile/ValueNames.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -35,24 +36,27 @@ int64_t countMacs(func::FuncOp function) {
   return macs;
 }
 
-TokenPlan planTokens(func::FuncOp function, const TokenStreams &streams, ArrayRef<int64_t> counts, TokenVariant variant) {
+llvm::Expected<TokenPlan> planTokens(func::FuncOp function, const TokenStreams &streams, ArrayRef<int64_t> counts, TokenVariant variant) {
   TokenPlan plan;
   plan.variant = variant;
   ValueNames names(function);
-  size_t next = 0;
   for (const TokenStream &stream : streams.streams()) {
     int64_t tokens = stream.tokens;
     for (const TokenSite &site : stream.sites) {
       if (!site.followsAttention)
         continue;
-      int64_t count = counts.size() == 1 ? counts.front() : next < counts.size() ? counts[next] : 0;
-      ++next;
+      const size_t place = plan.steps.size();
+      int64_t count = counts.size() == 1 ? counts.front() : place < counts.size() ? counts[place] : 0;
       count = std::clamp<int64_t>(count, 0, (tokens - stream.protectedTokens) / 2);
       tokens -= count;
       plan.steps.push_back({names.nameOf(site.value).str(), count});
     }
   }
-  return plan;
+  if (plan.steps.empty() || counts.size() == 1 || counts.size() == plan.steps.size())
+    return plan;
+  auto quoted = llvm::map_range(plan.steps, [](const TokenStep &step) { return "'" + step.site + "'"; });
+  return llvm::createStringError(llvm::Twine(counts.size()) + " numbers for " + llvm::Twine(plan.steps.size()) +
+                                 (plan.steps.size() == 1 ? " place" : " places") + " where tokens can go, behind " + llvm::join(quoted, ", "));
 }
 
 } // namespace fettle

@@ -3,6 +3,7 @@
 #define FETTLE_PASSES_TOKENS_TOKENPLAN_H
 
 #include "passes/tokens/TokenStreams.h"
+#include "llvm/Support/Error.h"
 
 namespace fettle {
 
@@ -11,7 +12,7 @@ enum class TokenMetric { Features, Keys, Both };
 /// Which tokens may become a part of which.
 enum class TokenMatching {
   Global, ///< any of any
-  Local,  ///< at the first site with its neighbours alone, behind it any of any
+  Local,  ///< in the first round at the first site that removes any, with its neighbours alone; from then on any of any
 };
 
 /// The words for the values of a choice, in recipes, profiles and reports.
@@ -54,8 +55,9 @@ int64_t countRounds(const TokenVariant &variant, int64_t removed, int64_t free);
 int64_t countMacs(mlir::func::FuncOp function);
 
 /// The plan that removes counts[i] tokens behind the i-th attention that leaves a place for it, the only count behind each of them, and nowhere
-/// more than can be merged there. `function` is that of `streams`.
-TokenPlan planTokens(mlir::func::FuncOp function, const TokenStreams &streams, llvm::ArrayRef<int64_t> counts, TokenVariant variant);
+/// more than can be merged there. `function` is that of `streams`. Any other number of counts is an error, which names the places, unless there
+/// are none.
+llvm::Expected<TokenPlan> planTokens(mlir::func::FuncOp function, const TokenStreams &streams, llvm::ArrayRef<int64_t> counts, TokenVariant variant);
 
 } // namespace fettle
 

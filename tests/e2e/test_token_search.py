@@ -28,11 +28,28 @@ def check_goals(folder):
     check(not os.path.exists(out), "a goal out of reach leaves an artifact")
     expect(USAGE, "compile", VIT, *PLAIN, "-o", out, says=["measures the model, on what?", "--calibration"])
     for setting, says in {"tokens.macs=0": "a share above 0", "tokens.macs=1.5": "a share above 0", "tokens.remove=1,x": "separated by commas",
+                          "tokens.remove=-1": "separated by commas", "tokens.remove=1,,2": "separated by commas", "tokens.remove=1.5": "separated by commas",
+                          "tokens.remove=": "separated by commas", "tokens.remove=99999999999999999999": "separated by commas",
                           "tokens.metric=size": "features, keys, both, or auto", "tokens.rounds=0": "from 1 to 8"}.items():
         expect(USAGE, *searching, "--set", setting, says=[says])
     expect(GATE, *searching, "--set", "tokens.latency=0.01", says=["goal for tokens cannot be reached"])
     expect(DONE, *searching, "--set", "tokens.macs=1")
     check([site["tokens_out"] for site in report_of(out)["tokens"]["sites"]] == [17, 17, 17], "tokens go though none have to")
+
+
+def check_counts(folder):
+    """As many numbers of tokens as there are places, or one for all: others are refused, and the places named."""
+    out = os.path.join(folder, "out")
+    removing = ["compile", VIT, "--recipe", "tokens", "-o", out, "--set"]
+    expect(DONE, *removing, "tokens.remove=3,0,1")
+    sites = report_of(out)["tokens"]["sites"]
+    check([site["tokens_out"] for site in sites] == [14, 14, 13], f"removed 3,0,1: {sites}")
+    for counts in ("3,0", "1,1,1,1"):
+        says = f"tokens.remove has {counts.count(',') + 1} numbers for 3 places where tokens can go, behind "
+        expect(REJECTED, *removing, "tokens.remove=" + counts, says=[says, *(f"'{site['name']}'" for site in sites), "or one for all"])
+    # Where no tokens can go that is told, whatever the numbers.
+    cnn = os.path.join(FOLDER, "digits_cnn", "model.onnx")
+    expect(DONE, "compile", cnn, "--dim", "batch=1", "--recipe", "tokens", "-o", os.path.join(folder, "cnn"), "--set", "tokens.remove=3,2,1")
 
 
 def check_variants(folder):
@@ -89,7 +106,7 @@ def check_integers(folder):
 
 
 def main():
-    for part in (check_goals, check_variants, check_profile, check_budget, check_integers):
+    for part in (check_goals, check_counts, check_variants, check_profile, check_budget, check_integers):
         with command.scratch() as folder:
             part(folder)
     command.finish(expectations.problems)

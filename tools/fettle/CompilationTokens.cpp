@@ -186,7 +186,10 @@ llvm::Error Compilation::planTokens() {
   if (!tokenPlan && !request.recipe.searchesTokens()) {
     TokenVariant variant{method, goals.metric.value_or(TokenMetric::Features),
                          goals.matching.value_or(TokenMatching::Global), goals.rounds};
-    tokenPlan = fettle::planTokens(function, streams, goals.removed, variant);
+    auto counted = fettle::planTokens(function, streams, goals.removed, variant);
+    if (!counted)
+      return makeFailure(ExitCode::Rejected, "tokens.remove has " + llvm::toString(counted.takeError()), "one number for each, or one for all");
+    tokenPlan = std::move(*counted);
   } else if (!tokenPlan) {
     tokenPlan.emplace();
     tokenPlan->variant.method = method;

@@ -21,7 +21,7 @@ protected:
   }
   void reduce(ArrayRef<int64_t> counts, TokenVariant variant) {
     TokenStreams streams(function, variant.method);
-    ASSERT_TRUE(succeeded(reduceTokens(function, streams, planTokens(function, streams, counts, variant))));
+    ASSERT_TRUE(succeeded(reduceTokens(function, streams, llvm::cantFail(planTokens(function, streams, counts, variant)))));
     ASSERT_TRUE(succeeded(verify(*module)));
   }
   static void expectEqual(ArrayRef<double> actual, ArrayRef<double> wanted) {

@@ -1,4 +1,5 @@
 // RUN: fettle-opt %s -split-input-file --reduce-tokens="counts=3 method=drop" 2>&1 | FileCheck %s
+// RUN: not fettle-opt %s -split-input-file --reduce-tokens="counts=3,2" 2>&1 | FileCheck %s --check-prefix=COUNTS
 
 // CHECK: tokens stay as they are: '{{.*}}' is causal: a token must not take part in others before it
 func.func @causal(%x: tensor<1x8x4xf32>, %w: tensor<4x4xf32>) -> tensor<1x8x4xf32> {
@@ -49,6 +50,7 @@ func.func @windows(%x: tensor<1x16x4xf32>, %w: tensor<4x4xf32>) -> tensor<1x16x4
 
 // CHECK: tokens stay as they are: the output reads each token: they can be merged, not dropped
 // CHECK-NOT: drop_tokens
+// COUNTS: error: counts has 2 numbers for 1 place where tokens can go, behind '{{.+}}'
 func.func @dropped(%x: tensor<1x8x4xf32>, %w: tensor<4x4xf32>) -> tensor<1x8x4xf32> {
   %h = nn.reshape %x : (tensor<1x8x4xf32>) -> tensor<1x1x8x4xf32>
   %a = nn.attention %h, %h, %h {scale = 0.5 : f64} : (tensor<1x1x8x4xf32>, tensor<1x1x8x4xf32>, tensor<1x1x8x4xf32>) -> tensor<1x1x8x4xf32>
