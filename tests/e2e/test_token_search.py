@@ -65,13 +65,21 @@ def check_profile(folder):
     """The same artifact from samples and from the plan in a profile, with any number of threads; a plan for another model is refused."""
     profile = os.path.join(folder, "plan.json")
     goal = [*PLAIN, "--set", "tokens.macs=0.75"]
-    expect(DONE, "calibrate", VIT, CALIBRATION, *goal, "-o", profile)
+    told = os.path.join(folder, "told.json")
+    done = expect(DONE, "calibrate", VIT, CALIBRATION, *goal, "-o", profile, "--json", told)
+    for text in ("a plan of tokens on 128 samples", "tokens merged by features, any of any, 2 rounds: 17 -> ", "% of the time, divergence"):
+        check(text in done.stdout and "tensors" not in done.stdout, f"calibrate does not say {text!r}, but\n{done.stdout}")
+    with open(told, encoding="utf-8") as file:
+        planned = json.load(file)["tokens"]
     made = {}
     for name, source in {"samples": ["--calibration", CALIBRATION, "-j", "1"], "recalled": ["--profile", profile, "-j", "2"]}.items():
         made[name] = os.path.join(folder, name)
         expect(DONE, "compile", VIT, *goal, *source, "--name", "vit", "-o", made[name])
     for file in ("manifest.json", "vit.so", "vit.weights", "vit.h"):
         check(filecmp.cmp(*(os.path.join(path, file) for path in made.values()), shallow=False), f"{file} differs")
+    counts = [[(site["name"], site["tokens_in"], site["tokens_out"]) for site in tokens["sites"]]
+              for tokens in (planned, *(report_of(path)["tokens"] for path in made.values()))]
+    check(counts[0] == counts[1] == counts[2], f"not the plan that calibrate told of: {counts}")
     out = os.path.join(folder, "out")
     expect(REJECTED, "compile", VIT, *PLAIN, "--set", "tokens.macs=0.5", "--profile", profile, "-o", out,
            says=["has no plan of tokens for macs=0.50", "fettle calibrate"])
@@ -92,6 +100,13 @@ def check_budget(folder):
     held = report_of(out)
     check(held["accuracy"]["passed"] and held["accuracy"]["drop"] <= drop / 2, f"{held['accuracy']}")
     check(held["tokens"]["macs_after"] > free["tokens"]["macs_after"], "the budget holds without more tokens")
+    # What was measured is told of the plan that was taken.
+    for told in (free["tokens"], held["tokens"]):
+        check(told["divergence"] > 0 and told["latency_share"] > 0, f"not measured: {told}")
+        for site in told["sites"]:
+            is_measured = site["divergence"] is not None and site["saved_us"] is not None
+            check(is_measured == (site["tokens_out"] < site["tokens_in"]), f"not measured: {site}")
+    check(held["tokens"]["divergence"] < free["tokens"]["divergence"], "more tokens are not closer to the float model")
 
 
 def check_integers(folder):

@@ -44,18 +44,26 @@ llvm::Expected<ExitCode> CalibrateCommand::run(Environment &environment) {
   if (!bindings)
     return bindings.takeError();
   request.bindings = std::move(*bindings);
-  auto profile = measureModel(environment, context, request);
-  if (!profile)
-    return profile.takeError();
+  auto result = measureModel(environment, context, request);
+  if (!result)
+    return result.takeError();
+  const Profile &profile = *result->profile;
   if (output == "-")
-    environment.out << profile->toJson();
-  else if (llvm::Error error = writeWholeFile(output, profile->toJson()))
+    environment.out << profile.toJson();
+  else if (llvm::Error error = writeWholeFile(output, profile.toJson()))
     return std::move(error);
-  if (wantsText() && output != "-")
-    environment.out << output << ": " << profile->tensors.size() << " tensors on " << profile->samples << " samples\n";
-  if (llvm::Error error = writeJson(environment, llvm::json::Object{{"schema_version", 1},
-                                                                    {"samples", profile->samples},
-                                                                    {"tensors", int64_t(profile->tensors.size())}}))
+  if (wantsText() && output != "-") {
+    environment.out << output << ": ";
+    if (request.recipe.quantizes())
+      environment.out << profile.tensors.size() << " tensors" << (result->tokens ? " and " : "");
+    environment.out << (result->tokens ? "a plan of tokens" : "") << " on " << profile.samples << " samples\n";
+    if (result->tokens)
+      printTokens(environment.out, *result->tokens);
+  }
+  llvm::json::Object json{{"schema_version", 1}, {"samples", profile.samples}, {"tensors", int64_t(profile.tensors.size())}};
+  if (result->tokens)
+    json["tokens"] = tokensJson(*result->tokens, /*isMeasured=*/true);
+  if (llvm::Error error = writeJson(environment, std::move(json)))
     return std::move(error);
   return ExitCode::Done;
 }

@@ -27,7 +27,7 @@ static unsigned countSteps(const CompileRequest &request) {
   unsigned whole = request.onnx() ? unsigned(Phase::Layout) + 3 : unsigned(phases().size()) + 2;
   unsigned ran = request.until ? unsigned(*request.until) + 1 : whole;
   bool measures = request.recipe.quantizes() && !request.calibration.empty() && !request.measured;
-  bool searches = request.recipe.searchesTokens() && !request.tokenPlan;
+  bool searches = request.recipe.searchesTokens() && (!request.tokenPlan || request.tokenErrors);
   return ran + searches + !request.pictureFolder.empty() + (measures ? 1 + request.recipe.quantization.equalize : 0) + request.layerErrors;
 }
 

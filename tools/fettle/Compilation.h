@@ -20,6 +20,8 @@
 
 namespace fettle::cli {
 
+class TokenJudge;
+
 /// The model for one combination of bindings.
 struct Specialized {
   Bindings bindings;
@@ -48,10 +50,6 @@ public:
   llvm::Error makeTwin();
   llvm::Error writeFolder();
 
-  Profile takeProfile() {
-    progress.finish();
-    return std::move(profile);
-  }
   CompileResult take();
 
 private:
@@ -67,7 +65,7 @@ private:
   llvm::Error takeMeasured(bool &isKnown);
   PhaseOptions phaseOptions() const;
   llvm::Error recallTokenPlan();
-  llvm::Error searchTokenPlan(mlir::func::FuncOp function, const TokenProblem &sites, TokenReport &report);
+  llvm::Error searchTokenPlan(mlir::func::FuncOp function, TokenJudge &judge, const TokenProblem &sites, TokenReport &report);
   llvm::Error runPasses(mlir::PassManager &passManager, llvm::StringRef phase);
   llvm::Error checkShapes();
   std::vector<mlir::ModuleOp> modules();

@@ -54,28 +54,24 @@ static llvm::Error checkPlan(llvm::ArrayRef<TokenSiteFacts> sites, const TokenPl
   return makeFailure(ExitCode::Rejected, "the profile's plan of tokens is for another model, or for other options");
 }
 
-/// Fills in path, divergence, and what each site brings.
-llvm::Error Compilation::searchTokenPlan(mlir::func::FuncOp function, const TokenProblem &sites, TokenReport &report) {
-  begin("plan tokens");
-  auto judge = TokenJudge::open(environment, *calibration, function);
-  if (!judge)
-    return judge.takeError();
+/// Fills in path, divergence and time.
+llvm::Error Compilation::searchTokenPlan(mlir::func::FuncOp function, TokenJudge &judge, const TokenProblem &sites, TokenReport &report) {
   TokenProblem problem = sites;
   const TokenGoals &goals = request.recipe.tokens;
   const bool canDrop = describeSites(function, TokenStreams(function, TokenMethod::Drop)).size() == problem.sites.size();
   const std::vector<TokenVariant> variants = variantsOf(goals, canDrop);
-  int64_t done = 0, total = int64_t(variants.size() + problem.sites.size()) + expectedEvaluations(problem);
-  problem.cost = [&](const TokenPlan &plan) { return (*judge)->macs(plan); };
+  int64_t done = 0, total = int64_t(variants.size()) + expectedEvaluations(problem);
+  problem.cost = [&](const TokenPlan &plan) { return judge.macs(plan); };
   problem.divergence = [&](const TokenPlan &plan) {
     total = std::max(total, ++done);
     progress.advance(done, total, "plans");
-    return (*judge)->divergence(plan);
+    return judge.divergence(plan);
   };
-  auto whole = (*judge)->latency({});
+  auto whole = judge.latency({});
   if (!whole)
     return whole.takeError();
   problem.latency = [&](const TokenPlan &plan) -> llvm::Expected<double> {
-    auto latency = (*judge)->latency(plan);
+    auto latency = judge.latency(plan);
     if (!latency)
       return latency.takeError();
     return *latency / *whole;
@@ -88,35 +84,41 @@ llvm::Error Compilation::searchTokenPlan(mlir::func::FuncOp function, const Toke
   if (!found)
     return found.takeError();
   report.path = std::move(found->path);
+  report.divergence = report.path.back().divergence;
   if (found->latency)
     report.latencyShare = found->latency;
   else if (llvm::Error error = problem.latency(report.path.back().plan).moveInto(report.latencyShare.emplace()))
     return error;
-  if (!found->reachesGoal)
-    return makeFailure(ExitCode::GateFailed,
-                       llvm::formatv("the goal for tokens cannot be reached: the least that was found is {0:f2} of the multiply-adds and {1:f2} of the time",
-                                     report.path.back().cost / double(report.macsBefore), *report.latencyShare)
-                           .str(),
-                       "a greater tokens.macs or tokens.latency");
-  const TokenPoint &best = report.path.back();
-  report.divergence = best.divergence;
-  for (auto [site, step] : llvm::zip_equal(report.sites, best.plan.steps)) {
-    TokenPlan without = best.plan;
-    for (TokenStep &other : without.steps)
-      if (other.site == step.site)
-        other.removed = 0;
+  if (found->reachesGoal)
+    return llvm::Error::success();
+  return makeFailure(ExitCode::GateFailed,
+                     llvm::formatv("the goal for tokens cannot be reached: the least that was found is {0:f2} of the multiply-adds and {1:f2} of the time",
+                                   report.path.back().cost / double(report.macsBefore), *report.latencyShare)
+                         .str(),
+                     "a greater tokens.macs or tokens.latency");
+}
+
+/// What `plan` brings and costs, as far as that is not known, and what each of its steps has of it.
+static llvm::Error measureRemovals(TokenJudge &judge, const TokenPlan &plan, TokenReport &report) {
+  auto whole = judge.latency({}), latency = judge.latency(plan);
+  if (llvm::Error error = llvm::joinErrors(whole.takeError(), latency.takeError()))
+    return error;
+  if (!report.latencyShare)
+    report.latencyShare = *latency / *whole;
+  if (!report.divergence)
+    if (llvm::Error error = judge.divergence(plan).moveInto(report.divergence.emplace()))
+      return error;
+  for (auto [index, step] : llvm::enumerate(plan.steps)) {
     if (step.removed == 0)
       continue;
-    auto divergence = (*judge)->divergence(without);
-    if (!divergence)
-      return divergence.takeError();
-    auto latency = (*judge)->latency(without);
-    if (!latency)
-      return latency.takeError();
-    site.divergence = best.divergence - *divergence;
-    site.microseconds = *latency - *report.latencyShare * *whole;
+    TokenPlan without = plan;
+    without.steps[index].removed = 0;
+    auto divergence = judge.divergence(without), longer = judge.latency(without);
+    if (llvm::Error error = llvm::joinErrors(divergence.takeError(), longer.takeError()))
+      return error;
+    report.sites[index].divergence = *report.divergence - *divergence;
+    report.sites[index].microseconds = *longer - *latency;
   }
-  end();
   return llvm::Error::success();
 }
 
@@ -158,13 +160,13 @@ llvm::Error Compilation::planTokens() {
   report.macsBefore = result.importedMacs;
   const TokenGoals &goals = request.recipe.tokens;
   bool isKnown = false;
-  if (request.recipe.searchesTokens() && !request.tokenPlan) {
+  if (request.recipe.searchesTokens() && !request.tokenPlan)
     if (llvm::Error error = takeMeasured(isKnown))
       return error;
-    if (!isKnown)
-      if (llvm::Error error = openCalibration())
-        return error;
-  }
+  const bool searches = request.recipe.searchesTokens() && !request.tokenPlan && !isKnown;
+  if (searches || request.tokenErrors)
+    if (llvm::Error error = openCalibration())
+      return error;
   mlir::func::FuncOp function = functions()[calibration ? calibration->specialization() : 0];
   if (isKnown)
     if (llvm::Error error = recallTokenPlan())
@@ -183,21 +185,31 @@ llvm::Error Compilation::planTokens() {
     return error;
   for (const TokenSiteFacts &site : problem.sites)
     report.sites.push_back({site.name, site.tokens, site.tokens, {}, {}});
-  if (!tokenPlan && !request.recipe.searchesTokens()) {
+  if (!tokenPlan && !searches) {
     TokenVariant variant{method, goals.metric.value_or(TokenMetric::Features),
                          goals.matching.value_or(TokenMatching::Global), goals.rounds};
     auto counted = fettle::planTokens(function, streams, goals.removed, variant);
     if (!counted)
       return makeFailure(ExitCode::Rejected, "tokens.remove has " + llvm::toString(counted.takeError()), "one number for each, or one for all");
     tokenPlan = std::move(*counted);
-  } else if (!tokenPlan) {
-    tokenPlan.emplace();
-    tokenPlan->variant.method = method;
-    if (!problem.sites.empty()) {
-      if (llvm::Error error = searchTokenPlan(function, problem, report))
+  }
+  if (!problem.sites.empty() && (searches || request.tokenErrors)) {
+    begin("plan tokens");
+    auto judge = TokenJudge::open(environment, *calibration, function);
+    if (!judge)
+      return judge.takeError();
+    if (searches) {
+      if (llvm::Error error = searchTokenPlan(function, **judge, problem, report))
         return error;
       tokenPlan = report.path.back().plan;
     }
+    if (llvm::Error error = measureRemovals(**judge, *tokenPlan, report))
+      return error;
+    end();
+  }
+  if (!tokenPlan)
+    tokenPlan.emplace().variant.method = method;
+  if (searches) {
     profile.samples = calibration->executor().numSamples();
     profile.tokens[goals.key()] = decisionOf(*tokenPlan);
   }

@@ -182,6 +182,7 @@ llvm::Error CompileCommand::search(Environment &environment, mlir::MLIRContext &
   auto again = compileModel(environment, context, request);
   if (!again)
     return again.takeError();
+  again->tokens = std::move(result.tokens); // the same plan
   result = std::move(*again);
   for (auto [layer, sensitivity] : llvm::zip_equal(result.layers, found->sensitivity))
     layer.sensitivity = sensitivity;
@@ -198,11 +199,15 @@ llvm::Error CompileCommand::searchTokens(Environment &environment, mlir::MLIRCon
   if (!plan)
     return plan.takeError();
   request.tokenPlan = std::move(*plan);
+  request.tokenErrors = true;
   auto again = compileModel(environment, context, request);
+  request.tokenErrors = false;
   if (!again)
     return again.takeError();
   again->tokens->path = std::move(result.tokens->path);
   again->tokens->front = std::move(result.tokens->front);
+  if (llvm::all_of(request.tokenPlan->steps, [](const TokenStep &step) { return step.removed == 0; }))
+    again->tokens->problems.push_back("the accuracy budget does not bear the fewest removals that were tried");
   result = std::move(*again);
   return llvm::Error::success();
 }

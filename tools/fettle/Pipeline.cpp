@@ -63,8 +63,8 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
   return compilation.take();
 }
 
-llvm::Expected<Profile> measureModel(Environment &environment, mlir::MLIRContext &context,
-                                     const CompileRequest &request) {
+llvm::Expected<CompileResult> measureModel(Environment &environment, mlir::MLIRContext &context,
+                                           const CompileRequest &request) {
   CompileRequest upToThere = request;
   upToThere.until = Phase::Quantize;
   Compilation compilation(environment, context, upToThere);
@@ -83,7 +83,7 @@ llvm::Expected<Profile> measureModel(Environment &environment, mlir::MLIRContext
       if (llvm::Error error = compilation.runPhase(phase))
         return std::move(error);
   }
-  return compilation.takeProfile();
+  return compilation.take();
 }
 
 } // namespace fettle::cli

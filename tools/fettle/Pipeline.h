@@ -25,6 +25,7 @@ struct CompileRequest {
   std::shared_ptr<const Profile> measured; ///< if it is known already: takes the place of both
   std::optional<TokenPlan> tokenPlan; ///< if it is known already: nothing is searched
   std::string evaluation;     ///< path of samples that are read, but not measured on; empty: none
+  bool tokenErrors = false; ///< measure what each removal of `tokenPlan` brings and costs; needs `calibration`
   bool layerErrors = false; ///< measure how far each quantized layer is from its teacher; needs `calibration`
   std::optional<Phase> until; ///< stop there and write the IR
   std::string dumpFolder;     ///< empty: no dumps
@@ -66,7 +67,7 @@ struct CompileResult {
   std::string pictures;                   ///< of tokens: a sentence on what was drawn, or why nothing was
   std::vector<LayerReport> layers;        ///< of a recipe that quantizes
   std::shared_ptr<const SampleData> evaluation; ///< the request's, for one of the specializations
-  std::shared_ptr<const Profile> profile; ///< that it was quantized by
+  std::shared_ptr<const Profile> profile; ///< what was measured, of a recipe that measures
   double seconds = 0;
 };
 
@@ -75,8 +76,8 @@ struct CompileResult {
 llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRContext &context,
                                            const CompileRequest &request);
 
-/// Imports and fuses `request.model` and measures it on `request.calibration`.
-llvm::Expected<Profile> measureModel(Environment &environment, mlir::MLIRContext &context,
+/// Imports and fuses `request.model` and measures it on `request.calibration`: of the result, the profile and what is told about tokens.
+llvm::Expected<CompileResult> measureModel(Environment &environment, mlir::MLIRContext &context,
                                      const CompileRequest &request);
 
 /// The name of the file without extension, or of its folder for a `model.onnx`.

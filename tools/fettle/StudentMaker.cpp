@@ -9,7 +9,7 @@ llvm::Expected<StudentMaker> StudentMaker::create(Environment &environment, mlir
                                                   const std::string &name) {
   StudentMaker maker(environment, context, request);
   maker.request.name = name;
-  maker.request.golden = maker.request.layerErrors = false;
+  maker.request.golden = maker.request.layerErrors = maker.request.tokenErrors = false;
   maker.request.dumpFolder.clear();
   maker.request.pictureFolder.clear();
   auto scratch = TemporaryPath::makeFolder();

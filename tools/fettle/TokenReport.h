@@ -34,8 +34,6 @@ struct TokenReport {
   int64_t macsBefore = 0, macsAfter = 0;
   std::optional<double> divergence;  ///< of the outputs from the teacher's, on calibration samples
   std::optional<double> latencyShare; ///< of the measured time that is left
-
-  const TokenPlan *plan() const { return path.empty() ? nullptr : &path.back().plan; }
 };
 
 /// The member "tokens" of report.json and of a manifest's details (docs/cli.md). What was measured is told with `isMeasured`.
