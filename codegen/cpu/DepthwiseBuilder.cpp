@@ -85,34 +85,31 @@ struct DepthwiseEmitter {
       epilogue.emit(frame, {{rows.getResult(i), add(firstRow, i), channel, mask}});
   }
 
-  /// Output rows [first, last) for the channels at `channel`.
-  void emitLines(ArrayRef<PixelSpan> spans, Value first, Value last, Value channel, Value mask) {
-    OpBuilder::InsertionGuard guard(b);
-    auto lines = scf::ForOp::create(b, first, last, index(1));
-    b.setInsertionPointToStart(lines.getBody());
-    Value line = lines.getInductionVar();
-    Value image = arith::DivUIOp::create(b, line, index(s.oh)), oy = arith::RemUIOp::create(b, line, index(s.oh));
-    WindowRows window = emitWindowRows(b, s, oy);
-    for (const PixelSpan &span : spans) {
-      OpBuilder::InsertionGuard guard(b);
-      auto tiles = scf::ForOp::create(b, index(span.firstTile), index(span.lastTile), index(1));
-      b.setInsertionPointToStart(tiles.getBody());
-      emitTile(span, tiles.getInductionVar(), image, line, window, channel, mask);
-    }
+  /// Output rows [first, last) of one strip, for the channels at `channel`.
+  void emitLines(const PixelSpan &span, Value strip, Value first, Value last, Value channel, Value mask) {
+    emitFor(b, first, last, 1, [&](Value line) {
+      Value image = index(0), oy = line;
+      if (s.n > 1) {
+        image = arith::DivUIOp::create(b, line, index(s.oh));
+        oy = arith::RemUIOp::create(b, line, index(s.oh));
+      }
+      emitTile(span, strip, image, line, emitWindowRows(b, s, oy), channel, mask);
+    });
   }
 
-  void emitChunk(Value first, Value last) {
-    SmallVector<PixelSpan> spans = pixelSpans(s, pixels);
+  /// Output rows [first, last) of strip `strip`, all channels.
+  void emitStrip(Value strip, Value first, Value last) {
     int64_t wholeChannels = s.c / lanes * lanes;
-    if (wholeChannels > 0) {
-      OpBuilder::InsertionGuard guard(b);
-      auto channels = scf::ForOp::create(b, index(0), index(wholeChannels), index(lanes));
-      b.setInsertionPointToStart(channels.getBody());
-      emitLines(spans, first, last, channels.getInductionVar(), Value());
-    }
-    if (wholeChannels < s.c) {
-      Value mask = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()), index(s.c - wholeChannels));
-      emitLines(spans, first, last, index(wholeChannels), mask);
+    for (const PixelSpan &span : pixelSpans(s, pixels)) {
+      // A loop of one turn where the strip is of this span, of none elsewhere.
+      Value begin = arith::MaxSIOp::create(b, strip, index(span.firstTile)), end = minIndex(b, add(strip, 1), index(span.lastTile));
+      emitFor(b, begin, end, 1, [&](Value strip) {
+        emitFor(b, 0, wholeChannels, lanes, [&](Value channel) { emitLines(span, strip, first, last, channel, Value()); });
+        if (wholeChannels == s.c)
+          return;
+        Value mask = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()), index(s.c - wholeChannels));
+        emitLines(span, strip, first, last, index(wholeChannels), mask);
+      });
     }
   }
 };
@@ -175,27 +172,26 @@ FailureOr<LoweredKernel> buildDepthwise(nn::KernelOp kernel, const CpuTarget &ta
   epilogue->prepare(frame, target);
   Value inputBuffer = flatten(b, frame.buffer(input)), biasBuffer = bias ? flatten(b, frame.buffer(bias)) : Value();
 
-  int64_t lines = s.n * s.oh, macsOfLine = std::max<int64_t>(1, s.ow * s.c * s.r * s.s);
-  int64_t chunk = (succeeded(quads) ? 1 << 17 : 1 << 19) / macsOfLine;
+  int64_t lines = s.n * s.oh, pixels = succeeded(quads) ? s.ow : choosePixels(s.ow, target), strips = llvm::divideCeil(s.ow, pixels);
+  int64_t chunk = (succeeded(quads) ? 1 << 17 : 1 << 19) / std::max<int64_t>(1, pixels * s.c * s.r * s.s);
   // Rows that the window reaches beyond a chunk are read again for the next one: a quarter of a chunk at most.
   if (failed(quads))
     chunk = std::max(chunk, 4 * (s.r - 1) * s.dilationY / s.strideY);
-  chunk = std::clamp<int64_t>(chunk, 1, llvm::divideCeil(lines, 2));
-  lowered.tiles = llvm::divideCeil(lines, chunk);
-  auto index = [&](int64_t value) { return arith::ConstantIndexOp::create(b, value); };
-  auto tiles = scf::ForOp::create(b, frame.begin(), frame.end(), index(1));
+  chunk = std::clamp<int64_t>(chunk, 1, strips > 1 ? lines : llvm::divideCeil(lines, 2));
+  int64_t chunks = llvm::divideCeil(lines, chunk);
+  chunk = llvm::divideCeil(lines, chunks); // of one size
+  lowered.tiles = chunks * strips;
+  auto tiles = scf::ForOp::create(b, frame.begin(), frame.end(), indexConstant(b, 1));
   b.setInsertionPointToStart(tiles.getBody());
-  Value first = arith::MulIOp::create(b, tiles.getInductionVar(), index(chunk));
-  Value last = arith::MinSIOp::create(b, arith::AddIOp::create(b, first, index(chunk)), index(lines));
+  Value tile = tiles.getInductionVar();
+  Value first = mulIndex(b, arith::DivUIOp::create(b, tile, indexConstant(b, strips)), chunk), strip = arith::RemUIOp::create(b, tile, indexConstant(b, strips));
+  Value last = minIndex(b, addIndex(b, first, chunk), indexConstant(b, lines));
   if (succeeded(quads)) {
-    auto lineLoop = scf::ForOp::create(b, first, last, index(1));
-    b.setInsertionPointToStart(lineLoop.getBody());
-    quads->emitLine({frame, *epilogue, inputBuffer, frame.buffer(weight), biasBuffer}, lineLoop.getInductionVar());
+    emitFor(b, first, last, 1, [&](Value line) { quads->emitLine({frame, *epilogue, inputBuffer, frame.buffer(weight), biasBuffer}, line); });
   } else {
-    int64_t pixels = choosePixels(s.ow, target);
     DepthwiseEmitter{frame, s, *epilogue, lanes, pixels, target.hasFma, element, accumulator, inputBuffer, frame.buffer(weight), biasBuffer,
                      bias ? conv.getBias().getType().getElementType() : Type()}
-        .emitChunk(first, last);
+        .emitStrip(strip, first, last);
   }
   lowered.function = frame.function;
   return lowered;
