@@ -2,20 +2,18 @@
 //
 //   fettle_bench_layers [--int8] [--target=cpu:...] [--benchmark_...] FILE...     files as in tests/bench/layers
 //
-// Compiles each layer alone, times it on one thread beside what the machine can do,
-// measured in the same run (MachinePeak.h), and sums over each file: what the kernels by themselves
-// allow, before anything stands between them. Google Benchmark repeats the calls and takes
+// Compiles each layer alone, times it on one thread in turns with what the machine can do (Roof.h), and sums over each
+// file: what the kernels by themselves allow, before anything stands between them. Google Benchmark repeats the calls and takes
 // its flags (--benchmark_filter, --benchmark_min_time, --benchmark_out=FILE...).
 //
-// Rates are those of the fastest call, in processor time: other processes make
-// calls slower, never faster.
+// Times are processor time. Calls of less than 20 us are timed several at once: to ask for the time takes half a
+// microsecond.
 //
 //===----------------------------------------------------------------------===//
 
-#include "tests/bench/Layer.h"
+#include "tests/bench/Roof.h"
 #include "tests/unit/codegen/AnyBuilder.h"
 #include "tests/unit/codegen/RunKernel.h"
-#include "tools/fettle/MachinePeak.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/LineIterator.h"
 #include "llvm/Support/MathExtras.h"
@@ -31,34 +29,8 @@ namespace {
 struct Entry {
   std::string file, line;
   Layer layer;
-  double seconds = 0; ///< of the fastest call; 0: not measured
+  double seconds = 0, share = 0; ///< as Rounds gives them; 0: not measured
   double bytes = 0;   ///< operands and results, each once
-};
-
-/// What one core can do at most: the best that was seen in the run so far, for other processes lower what a
-/// measurement finds.
-class Roof {
-public:
-  Roof(Precision precision, int64_t vectorBytes) : precision(precision), vectorBytes(vectorBytes) { measureAgain(); }
-
-  /// To be called now and then, so that a slow moment at the start does not flatter all that follows.
-  void measureAgain() {
-    best = std::max(best, precision == Precision::Int8 ? cli::measurePeakByteOps() : cli::measurePeakFlops(vectorBytes));
-  }
-  /// Multiply-adds times two, a second.
-  double operations() const { return best; }
-  /// Bytes a second, read from as much memory as `bytes`.
-  double bandwidth(double bytes) {
-    int64_t size = std::max<int64_t>(bytes, 1 << 14);
-    double &rate = bandwidths[size];
-    return rate ? rate : rate = cli::measureReadBandwidth(size);
-  }
-
-private:
-  Precision precision;
-  int64_t vectorBytes;
-  double best = 0;
-  std::map<int64_t, double> bandwidths;
 };
 
 /// A compiled layer with its buffers.
@@ -105,11 +77,10 @@ public:
         llvm::outs() << llvm::formatv("{0,-40} {1}\n", entry.line, run.error_message);
         continue;
       }
-      roof.measureAgain();
       double operations = 2 * entry.layer.macs / entry.seconds, rate = entry.bytes / entry.seconds;
       llvm::outs() << llvm::formatv("{0,-40} x{1,-3} {2,9:f1} us", entry.line, entry.layer.count, entry.seconds * 1e6);
       if (operations > 0)
-        llvm::outs() << llvm::formatv(" {0,6:f1} Gop/s {1,5:f1} % of peak", operations / 1e9, 100 * operations / roof.operations());
+        llvm::outs() << llvm::formatv(" {0,6:f1} Gop/s {1,5:f1} % of peak", operations / 1e9, 100 * entry.share);
       llvm::outs() << llvm::formatv(" {0,6:f1} GB/s {1,5:f1} % of bandwidth\n", rate / 1e9, 100 * rate / roof.bandwidth(entry.bytes));
       llvm::outs().flush();
     }
@@ -147,14 +118,16 @@ std::optional<std::vector<Entry>> readList(const char *path, Precision precision
 struct Current {
   const Entry *entry = nullptr;
   std::unique_ptr<Prepared> prepared;
+  std::optional<Rounds> rounds;
 };
 
 /// Times `entry` in a loop of Google Benchmark.
 void measure(benchmark::State &state, Entry &entry, Precision precision, llvm::StringRef target, Roof &roof, Current &current) {
   if (current.entry != &entry) {
     current.prepared = nullptr; // one at a time in memory
-    current = {&entry, std::make_unique<Prepared>(entry, precision, target)};
-    roof.measureAgain();
+    current.entry = &entry;
+    current.prepared = std::make_unique<Prepared>(entry, precision, target);
+    current.rounds.emplace(roof, 2 * entry.layer.macs);
   }
   Prepared *prepared = current.prepared.get();
   if (!prepared->call) {
@@ -162,24 +135,35 @@ void measure(benchmark::State &state, Entry &entry, Precision precision, llvm::S
     return;
   }
   entry.bytes = prepared->bytes;
-  for (auto _ : state) {
+  auto timeCalls = [&](int64_t calls) {
     double start = threadSeconds();
-    prepared->call();
-    double seconds = threadSeconds() - start;
-    state.SetIterationTime(seconds);
-    entry.seconds = entry.seconds ? std::min(entry.seconds, seconds) : seconds;
+    for (int64_t call = 0; call < calls; ++call)
+      prepared->call();
+    return (threadSeconds() - start) / calls;
+  };
+  timeCalls(1); // its memory is there now
+  int64_t calls = std::clamp<int64_t>(20e-6 / std::max(timeCalls(1), 1e-9), 1, 100);
+  current.rounds->begin();
+  for (auto _ : state) {
+    double seconds = timeCalls(calls);
+    state.SetIterationTime(seconds * calls);
+    current.rounds->add(seconds, calls);
   }
-  state.counters["percent_of_peak"] = 200 * entry.layer.macs / entry.seconds / roof.operations();
+  current.rounds->end();
+  entry.seconds = current.rounds->seconds();
+  entry.share = current.rounds->share();
+  state.counters["calls"] = calls; // an iteration
+  state.counters["percent_of_peak"] = 100 * entry.share;
   state.counters["percent_of_bandwidth"] = 100 * entry.bytes / entry.seconds / roof.bandwidth(entry.bytes);
 }
 
-void printTotals(llvm::ArrayRef<Entry> entries, const Roof &roof) {
+void printTotals(llvm::ArrayRef<Entry> entries) {
   double total = 0, ideal = 0;
   for (const Entry &entry : entries) {
     if (entry.seconds == 0)
       return; // a part of a file says nothing about it
     total += entry.seconds * entry.layer.count;
-    ideal += 2 * entry.layer.macs * entry.layer.count / roof.operations();
+    ideal += entry.share * entry.seconds * entry.layer.count;
   }
   if (!entries.empty())
     llvm::outs() << llvm::formatv("{0}: {1:f3} ms, {2:f1} % of peak\n", entries.front().file, total * 1e3, 100 * ideal / total);
@@ -236,7 +220,7 @@ int run(int argc, char **argv) {
   LineReporter reporter(byName, roof);
   benchmark::RunSpecifiedBenchmarks(&reporter);
   for (const std::vector<Entry> &list : lists)
-    printTotals(list, roof);
+    printTotals(list);
   benchmark::Shutdown();
   return 0;
 }

@@ -83,20 +83,24 @@ typedef float Vector16 __attribute__((vector_size(64)));
 static float readWide128(const char *data, long bytes, bool inStreams) { return readAll<Vector4>(data, bytes, inStreams); }
 static float runWide128(long rounds, float seed) { return runChains<Vector4>(rounds, seed); }
 
-/// The best of as many runs of `rounds` rounds as fit a tenth of a second.
-static double bestRate(double operationsPerRound, long rounds, llvm::function_ref<void(long)> run) {
+/// The best of as many runs of `rounds` rounds as fit `seconds`; of one at least.
+static double bestRate(double seconds, double operationsPerRound, long rounds, llvm::function_ref<void(long)> run) {
   using Clock = std::chrono::steady_clock;
   double best = 0;
-  for (auto end = Clock::now() + std::chrono::milliseconds(100); Clock::now() < end;) {
-    auto start = Clock::now();
+  Clock::time_point now = Clock::now(), end = now + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  do {
+    Clock::time_point start = now;
     run(rounds);
-    double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    best = std::max(best, operationsPerRound * rounds / seconds);
-  }
+    now = Clock::now();
+    best = std::max(best, operationsPerRound * rounds / std::chrono::duration<double>(now - start).count());
+  } while (now < end);
   return best;
 }
 
-double measurePeakFlops(int64_t vectorBytes) {
+/// Rounds of multiply-adds that a run takes, of 2 ns or less: several runs fit `seconds`.
+static long roundsFor(double seconds) { return std::clamp(long(seconds * 1.5e8), 1000L, 100000L); }
+
+double measurePeakFlops(int64_t vectorBytes, double seconds) {
   float (*run)(long, float) = runWide128;
   int lanes = 4;
 #if defined(__x86_64__)
@@ -109,7 +113,7 @@ double measurePeakFlops(int64_t vectorBytes) {
   }
 #endif
   volatile float seed = 1e-7f, sink;
-  double rate = bestRate(2.0 * chains * lanes, 100000, [&](long rounds) { sink = run(rounds, seed); });
+  double rate = bestRate(seconds, 2.0 * chains * lanes, roundsFor(seconds), [&](long rounds) { sink = run(rounds, seed); });
   (void)sink;
   return rate;
 }
@@ -127,7 +131,7 @@ double measureReadBandwidth(long bytes) {
   volatile float sink;
   double best = 0;
   for (bool inStreams : {false, true}) // which is faster depends on the machine
-    best = std::max(best, bestRate(double(bytes), std::max(1L, (1L << 20) / bytes), [&](long rounds) {
+    best = std::max(best, bestRate(/*seconds=*/0.1, double(bytes), std::max(1L, (1L << 20) / bytes), [&](long rounds) {
                       for (long round = 0; round < rounds; ++round)
                         sink = run(data, bytes, inStreams);
                     }));
@@ -164,11 +168,11 @@ double measureReadBandwidth(long bytes) {
 }
 #endif
 
-double measurePeakByteOps() {
+double measurePeakByteOps(double seconds) {
   int (*run)(long, int) = nullptr;
   int bytes = 0;
 #if defined(__x86_64__)
-  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  static const llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures(); // slow to ask for
   if (host.lookup("avx512vnni")) {
     run = runDots512;
     bytes = 64;
@@ -180,7 +184,7 @@ double measurePeakByteOps() {
   if (!run)
     return 0;
   volatile int seed = 3, sink;
-  double rate = bestRate(2.0 * chains * bytes, 100000, [&](long rounds) { sink = run(rounds, seed); });
+  double rate = bestRate(seconds, 2.0 * chains * bytes, roundsFor(seconds), [&](long rounds) { sink = run(rounds, seed); });
   (void)sink;
   return rate;
 }
