@@ -32,6 +32,11 @@ static constexpr double leastSize = 1e-30;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
+/// What is computed of tokens of a type beside them: sums of squares leave the range of 16 bits, and there is no `leastSize` in f16.
+static Type widened(Type element) {
+  return element.getIntOrFloatBitWidth() < 32 ? Type(Float32Type::get(element.getContext())) : element;
+}
+
 namespace {
 
 /// The generations of a stream.
@@ -100,8 +105,18 @@ private:
   void beginGeneration(Value value, const Step &step, int64_t count);
   Value metricOf(Value tokens, const Step &step, int64_t generation);
   Value scoreOf(const Step &step, Location location, int64_t generation);
-  Value logarithmOfSizes(int64_t stream, int64_t generation, Location location);
+  Value logarithmOfSizes(int64_t stream, int64_t generation, Type element, Location location);
   Value initialSizes(int64_t stream, Location location);
+  /// `value` with elements of another type.
+  Value makeCast(Value value, Type element) {
+    auto type = typeOf(value);
+    return type.getElementType() == element ? value : CastOp::create(builder, value.getLoc(), type.clone(element), value).getOutput();
+  }
+  /// Sizes in the type of what they weigh, which may differ along a stream; null where all are 1.
+  Value sizesOf(int64_t stream, int64_t generation, Type element) {
+    Value sizes = generations[stream].sizes[generation];
+    return sizes ? makeCast(sizes, element) : sizes;
+  }
 
   /// The latest generation in which `value` is known.
   int64_t newestOf(Value value) const {
@@ -132,7 +147,7 @@ private:
   llvm::DenseMap<Value, TokenStreams::Place> places;         // of values that were made here
   llvm::DenseMap<std::tuple<Value, int64_t, int64_t, int64_t>, Value> versions; // by value, stream, axis and generation
   llvm::DenseMap<Value, Value> originals;                    // with all tokens
-  llvm::DenseMap<std::pair<int64_t, int64_t>, Value> biases; // of scores, by stream and generation
+  llvm::DenseMap<std::tuple<int64_t, int64_t, Type>, Value> biases; // of scores, by stream, generation and type
   bool isBroken = false;
 };
 
@@ -210,7 +225,7 @@ Value TokenRewriter::at(Value value, TokenStreams::Place place, int64_t generati
   }
   const Generations &stream = generations[place.stream];
   auto merged = MergeTokensOp::create(builder, value.getLoc(), asTokens(from, now), stream.assignments[generation - 1],
-                                      stream.sizes[generation - 1], stream.tokens[generation]);
+                                      sizesOf(place.stream, generation - 1, type.getElementType()), stream.tokens[generation]);
   Value version = fromTokens(merged.getOutput(), typeOf(from), now);
   own[version] = generation;
   places[version] = now;
@@ -312,7 +327,7 @@ void TokenRewriter::updateAttention(AttentionOp op) {
   if (keysNow > 0) {
     op.getKeyMutable().assign(at(op.getKey(), keys, keysNow));
     op.getValueMutable().assign(at(op.getValue(), placeOf(op.getValue()), keysNow));
-    if (Value bias = logarithmOfSizes(keys.stream, keysNow, op.getLoc()))
+    if (Value bias = logarithmOfSizes(keys.stream, keysNow, typeOf(op.getQuery()).getElementType(), op.getLoc()))
       op.getMaskMutable().assign(bias);
   }
   if (queriesNow > 0) {
@@ -322,14 +337,14 @@ void TokenRewriter::updateAttention(AttentionOp op) {
 }
 
 /// What is added to the scores of keys, [n, 1, 1, t]; null if nothing is. Made where it is first needed.
-Value TokenRewriter::logarithmOfSizes(int64_t stream, int64_t generation, Location location) {
-  auto [bias, isNew] = biases.try_emplace({stream, generation});
-  Value sizes = generations[stream].sizes[generation];
-  if (!isNew || !sizes)
+Value TokenRewriter::logarithmOfSizes(int64_t stream, int64_t generation, Type element, Location location) {
+  auto [bias, isNew] = biases.try_emplace({stream, generation, element});
+  if (!isNew || !generations[stream].sizes[generation])
     return bias->second;
+  Value sizes = sizesOf(stream, generation, widened(element));
   auto type = typeOf(sizes);
   Value bounded = ClampOp::create(builder, location, sizes, APFloat(leastSize), APFloat(std::numeric_limits<double>::infinity())).getOutput();
-  Value logarithm = makeUnary(builder, location, UnaryKind::log, bounded);
+  Value logarithm = makeCast(makeUnary(builder, location, UnaryKind::log, bounded), element);
   return bias->second = makeReshape(builder, location, logarithm, {type.getDimSize(0), 1, 1, type.getDimSize(1)});
 }
 
@@ -348,12 +363,14 @@ Value TokenRewriter::initialSizes(int64_t stream, Location location) {
 
 /// By what tokens are compared, [n, t, d]; `tokens` are those at the site.
 Value TokenRewriter::metricOf(Value tokens, const Step &step, int64_t generation) {
+  const Type element = widened(typeOf(tokens).getElementType());
+  tokens = makeCast(tokens, element);
   if (plan.variant.metric == TokenMetric::Features)
     return tokens;
   AttentionOp attention = step.site->attention;
   Value key = attention.getKey();
   Value keys = at(key, placeOf(key), generation);
-  keys = asTokens(keys, placeOf(keys));
+  keys = makeCast(asTokens(keys, placeOf(keys)), element);
   if (plan.variant.metric == TokenMetric::Keys)
     return keys;
   // Both count alike, whatever their scale.
@@ -420,11 +437,12 @@ void TokenRewriter::beginGeneration(Value value, const Step &step, int64_t count
     assignment = DropTokensOp::create(builder, location, scoreOf(step, location, generation), left, protect).getAssignment();
   } else {
     int64_t reach = plan.variant.matching == TokenMatching::Local && generation == 0 ? 1 : 0;
-    assignment = MatchTokensOp::create(builder, location, metricOf(tokens, step, generation), stream.sizes[generation], count,
-                                       protect, reach)
-                     .getAssignment();
+    Value metric = metricOf(tokens, step, generation);
+    Value sizes = sizesOf(step.stream, generation, typeOf(metric).getElementType());
+    assignment = MatchTokensOp::create(builder, location, metric, sizes, count, protect, reach).getAssignment();
   }
-  auto merged = MergeTokensOp::create(builder, location, tokens, assignment, stream.sizes[generation], left);
+  Value sizes = sizesOf(step.stream, generation, typeOf(tokens).getElementType());
+  auto merged = MergeTokensOp::create(builder, location, tokens, assignment, sizes, left);
   stream.tokens.push_back(left);
   stream.sizes.push_back(drops && !stream.sizes[generation] ? Value() : Value(merged.getNewSizes()));
   stream.assignments.push_back(assignment);

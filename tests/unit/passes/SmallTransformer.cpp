@@ -2,6 +2,7 @@
 
 #include "tests/unit/passes/SmallTransformer.h"
 #include "mlir/IR/Builders.h"
+#include "tests/unit/passes/AttentionGraph.h"
 #include "llvm/ADT/StringExtras.h"
 #include <cmath>
 #include <random>
@@ -67,8 +68,9 @@ SmallVector<HostTensor> SmallTransformer::inputs(MLIRContext &context) const {
   Builder builder(&context);
   std::mt19937 random(3);
   SmallVector<HostTensor> tensors;
+  Type type = element == "f16" ? builder.getF16Type() : element == "bf16" ? Type(builder.getBF16Type()) : builder.getF32Type();
   auto add = [&](ArrayRef<int64_t> shape, ArrayRef<double> values) {
-    HostTensor tensor(RankedTensorType::get(shape, builder.getF32Type()));
+    HostTensor tensor(RankedTensorType::get(shape, type));
     for (auto [i, value] : llvm::enumerate(values))
       tensor.setDouble(i, value);
     tensors.push_back(tensor);
@@ -110,11 +112,11 @@ public:
   }
 
 private:
-  static std::string type(ArrayRef<int64_t> shape, StringRef element = "f32") {
+  std::string type(ArrayRef<int64_t> shape, StringRef element = "") const {
     std::string result = "tensor<";
     for (int64_t extent : shape)
       result += std::to_string(extent) + "x";
-    return (result + element + ">").str();
+    return result + (element.empty() ? net.element : element.str()) + ">";
   }
   void line(const Twine &text) { body += ("  " + text + "\n").str(); }
   /// `op` with operands and attributes written out, whose types follow.
@@ -124,10 +126,8 @@ private:
     return name;
   }
   std::string constant(ArrayRef<int64_t> shape, const Matrix &matrix) {
-    std::vector<float> values(matrix.values.begin(), matrix.values.end());
     std::string name = "%v" + std::to_string(count++);
-    StringRef bytes(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(float));
-    line(name + " = nn.constant dense<\"0x" + llvm::toHex(bytes) + "\"> : " + type(shape));
+    line(name + " = nn.constant " + denseBytes(net.element, matrix.values) + " : " + type(shape));
     return name;
   }
   std::string scalar(double value) {

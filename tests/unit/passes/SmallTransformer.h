@@ -42,6 +42,7 @@ struct SmallTransformer {
   bool isRotary = false;          ///< queries and keys are turned by their places
   bool isConvolved = false;       ///< each layer begins with a convolution over neighbouring tokens
   bool zeroesPadding = false;     ///< what attention gives to padding is set to 0
+  std::string element = "f32"; ///< or f16, bf16: of all values of the function; the plain evaluation rounds none but the inputs
   Head head = Head::Some;
   int64_t first = 0, kept = 1; ///< of Head::Some
 
