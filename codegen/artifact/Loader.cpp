@@ -158,6 +158,18 @@ static void parallelFor(void *pool, fettle_task task, void *taskContext, int64_t
       &call, count, piece, /*flags=*/0);
 }
 
+/// Whether other threads are ever asked to help. Where they are not, none are started: their start and their watch for
+/// work would be all that they cost and all that they do.
+bool LoadedModel::sharesSteps() const {
+  for (size_t i = 0; i < description.specializations.size(); ++i) {
+    const fettle_model &each = descriptor(i);
+    for (const fettle_step &step : llvm::ArrayRef<fettle_step>(each.steps, each.num_steps))
+      if (step.tiles > 1 && step.nanoseconds >= FETTLE_NANOSECONDS_WORTH_SHARING)
+        return true;
+  }
+  return false;
+}
+
 llvm::Expected<std::unique_ptr<LoadedModel>> LoadedModel::open(llvm::StringRef directory, const LoadOptions &options) {
   llvm::Expected<Manifest> manifest = Manifest::read(directory);
   if (!manifest)
@@ -180,7 +192,7 @@ llvm::Expected<std::unique_ptr<LoadedModel>> LoadedModel::open(llvm::StringRef d
     return error;
   if (llvm::Error error = within(loaded->allocateArena()))
     return error;
-  if (options.threads > 1) {
+  if (options.threads > 1 && loaded->sharesSteps()) {
     loaded->pool = pthreadpool_create(options.threads);
     if (!loaded->pool)
       return llvm::createStringError("cannot start " + llvm::Twine(options.threads) + " threads");

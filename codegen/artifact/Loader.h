@@ -16,7 +16,7 @@ struct pthreadpool;
 namespace fettle::codegen {
 
 struct LoadOptions {
-  unsigned threads = 1;         ///< 1: everything in the calling thread, no pool
+  unsigned threads = 1;         ///< 1, or no step long enough to share: everything in the calling thread, no pool
   bool verifyChecksums = false; ///< of all files; that of the code is always verified before it is loaded
 };
 
@@ -53,6 +53,7 @@ private:
   llvm::Error loadCode(llvm::StringRef path);
   llvm::Error mapWeights(llvm::StringRef path);
   llvm::Error allocateArena();
+  bool sharesSteps() const;
   llvm::Error check(int32_t status, size_t numInputs, size_t numOutputs) const;
 
   Manifest description;

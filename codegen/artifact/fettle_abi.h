@@ -18,6 +18,10 @@ extern "C" {
 #define FETTLE_ABI_VERSION 1
 #define FETTLE_MAX_RANK 8
 
+/* Handing a step out and collecting it takes one to three microseconds, the longer where the cores share no cache; a step
+ * estimated to be shorter than this is faster without, and runs in the calling thread. */
+#define FETTLE_NANOSECONDS_WORTH_SHARING 8000
+
 /* Values are those of ONNX TensorProto.DataType. */
 enum fettle_dtype {
   FETTLE_F32 = 1, FETTLE_U8 = 2, FETTLE_I8 = 3, FETTLE_U16 = 4, FETTLE_I16 = 5, FETTLE_I32 = 6, FETTLE_I64 = 7,
@@ -73,7 +77,7 @@ typedef struct fettle_step {
   int64_t tiles;
   int64_t macs;                /* multiply-adds */
   int64_t bytes;               /* operands read plus results written */
-  int64_t nanoseconds;         /* an estimate for one core; short steps are not shared between threads */
+  int64_t nanoseconds;         /* an estimate for one core */
 } fettle_step;
 
 typedef struct fettle_model {

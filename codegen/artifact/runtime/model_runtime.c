@@ -10,10 +10,6 @@
 
 #define FETTLE_ALIGNMENT 64
 
-/* Handing a step out and collecting it takes one to three microseconds, the longer where the cores share no cache; a step
- * shorter than this is faster without. */
-#define FETTLE_NANOSECONDS_WORTH_SHARING 8000
-
 static int32_t check(const fettle_model *model, const fettle_context *context, const void *const *inputs,
                      void *const *outputs) {
   if (!context || (!context->arena && model->arena_bytes) || (!context->weights && model->weights_bytes))

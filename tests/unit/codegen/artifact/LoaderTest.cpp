@@ -62,6 +62,36 @@ TEST_F(LoaderTest, RunsOnAnyNumberOfThreads) {
   }
 }
 
+static size_t threadsOfThisProcess() {
+  std::error_code error;
+  size_t count = 0;
+  for (llvm::sys::fs::directory_iterator task("/proc/self/task", error), end; task != end && !error; task.increment(error))
+    ++count;
+  return count;
+}
+
+TEST_F(LoaderTest, StartsThreadsOnlyForStepsThatAreShared) {
+  LoadOptions options;
+  options.threads = 3;
+  size_t before = threadsOfThisProcess();
+  {
+    std::unique_ptr<LoadedModel> model = open(options);
+    EXPECT_EQ(threadsOfThisProcess(), before + 2);
+  }
+  CompiledModel quick = makeTinyModel(context);
+  for (Step &step : quick.first().steps)
+    step.nanoseconds = FETTLE_NANOSECONDS_WORTH_SHARING - 1;
+  ArtifactOptions named;
+  named.name = "tiny";
+  ASSERT_EQ(messageOf(writeArtifact(folder, quick, named)), "");
+  std::unique_ptr<LoadedModel> model = open(options);
+  ASSERT_TRUE(model);
+  EXPECT_EQ(threadsOfThisProcess(), before);
+  llvm::Expected<std::vector<HostTensor>> outputs = model->run({sample(2)}, &context);
+  ASSERT_TRUE(bool(outputs));
+  EXPECT_TRUE(isRight((*outputs)[0], 2));
+}
+
 TEST_F(LoaderTest, TwoInstancesRunAtOnce) {
   std::vector<std::thread> workers;
   std::atomic<int> wrong{0};
