@@ -311,7 +311,9 @@ static void chooseVectors(PlannedPiece &planned, nn::KernelOp kernel, const Stor
     if (!square)
       continue;
     runTrial(kernel, orders, [&](NestEmitter &emitter, IndexSpace &space) {
-      emitter.emitValues(piece, planned.results, {}, {square, outer}, space);
+      SmallVector<Value> values = emitter.emitValues(piece, planned.results, {}, {square, outer}, space);
+      // Where a cut has fixed an axis behind it, the innermost loop does not run along neighbours either.
+      emitter.emitStores(piece, planned.results, {}, {square, innermost}, values, space);
       if (!space.needsScalars) {
         planned.square = square;
         planned.squareLoop = outer;

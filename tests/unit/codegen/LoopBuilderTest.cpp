@@ -58,6 +58,17 @@ TEST(LoopBuilder, ConcatSlicePadTile) {
     check("%x: tensor<3x5x9xf32>", "tensor<3x8x15xf32>", (Twine("%r = nn.pad ") + mode + " %x {low = array<i64: 0, 1, 2>, high = array<i64: 0, 2, 4>} : (tensor<3x5x9xf32>) -> tensor<3x8x15xf32>").str());
 }
 
+// What is the same for all elements can be computed in vectors along any loop, and not be stored in any.
+TEST(LoopBuilder, ConcatOfColumns) {
+  check("%x: tensor<8x8x1xf32>, %s: tensor<f32>", "tensor<8x8x2xf32>", R"(
+    %0 = nn.broadcast %s : (tensor<f32>) -> tensor<8x8x1xf32>
+    %r = nn.concat %x, %0 {axis = 2 : i64} : (tensor<8x8x1xf32>, tensor<8x8x1xf32>) -> tensor<8x8x2xf32>)");
+  check("%x: tensor<8x28x1xf32>, %y: tensor<8x24x1xf32>", "tensor<8x32x2xf32>", R"(
+    %0 = nn.pad constant %x {low = array<i64: 0, 0, 0>, high = array<i64: 0, 4, 0>} : (tensor<8x28x1xf32>) -> tensor<8x32x1xf32>
+    %1 = nn.pad constant %y {low = array<i64: 0, 0, 0>, high = array<i64: 0, 8, 0>} : (tensor<8x24x1xf32>) -> tensor<8x32x1xf32>
+    %r = nn.concat %0, %1 {axis = 2 : i64} : (tensor<8x32x1xf32>, tensor<8x32x1xf32>) -> tensor<8x32x2xf32>)");
+}
+
 TEST(LoopBuilder, Gathers) {
   MatchOptions options;
   options.low = -5;
