@@ -47,6 +47,7 @@ llvm::Error Compilation::generateCode(const CpuTarget &target) {
   countRequantizations();
   codegen::CompileOptions options;
   options.jobs = request.jobs;
+  options.cache = request.kernels;
   options.progress = [this](int64_t done, int64_t total) { progress.advance(done, total, "kernels"); };
   auto model = codegen::compileModule(modules(), target, options);
   if (!model) {

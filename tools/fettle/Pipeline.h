@@ -12,6 +12,10 @@
 #include "tools/fettle/SampleData.h"
 #include "tools/fettle/TokenReport.h"
 
+namespace fettle::codegen {
+class KernelCache;
+}
+
 namespace fettle::cli {
 
 struct CompileRequest {
@@ -32,6 +36,7 @@ struct CompileRequest {
   std::string pictureFolder;  ///< where tokens are drawn; empty: they are not. For recipes that reduce them
   std::string pictureSamples; ///< path of what they are drawn on
   unsigned jobs = 1;          ///< threads of code generation; the result does not depend on it
+  codegen::KernelCache *kernels = nullptr; ///< of compilations for this target before; for one specialization. Names of kernels depend on it
   bool golden = true;         ///< run the result once and ship input and answer
 
   /// The target, if it is an ONNX model; else null.

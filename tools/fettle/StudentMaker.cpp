@@ -12,6 +12,10 @@ llvm::Expected<StudentMaker> StudentMaker::create(Environment &environment, mlir
   maker.request.golden = maker.request.layerErrors = maker.request.tokenErrors = false;
   maker.request.dumpFolder.clear();
   maker.request.pictureFolder.clear();
+  if (request.bindings.numCombinations() == 1) {
+    maker.kernels = std::make_unique<codegen::KernelCache>();
+    maker.request.kernels = maker.kernels.get();
+  }
   auto scratch = TemporaryPath::makeFolder();
   if (!scratch)
     return scratch.takeError();

@@ -2,6 +2,7 @@
 #ifndef FETTLE_TOOLS_STUDENTMAKER_H
 #define FETTLE_TOOLS_STUDENTMAKER_H
 
+#include "codegen/cpu/CompileModule.h"
 #include "tools/fettle/OutputFile.h"
 #include "tools/fettle/Pipeline.h"
 
@@ -25,6 +26,7 @@ private:
   Environment &environment;
   mlir::MLIRContext &context;
   CompileRequest request;
+  std::unique_ptr<codegen::KernelCache> kernels; ///< students share most of theirs
   std::unique_ptr<TemporaryPath> scratch;
   unsigned made = 0;
 };
