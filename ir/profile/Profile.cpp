@@ -83,7 +83,19 @@ std::string Profile::toJson() const {
           json.attribute("covariance", encode(entry.covariance));
         });
     });
-    // Absent where no tokens are removed, as in all profiles of older versions.
+    // Absent where nothing is timed, no tokens are removed, as in all profiles of older versions.
+    if (!latencies.empty())
+      json.attributeObject("latencies", [&] {
+        for (const auto &[target, layers] : latencies)
+          json.attributeObject(target, [&, &layers = layers] {
+            for (const auto &[name, entry] : layers)
+              json.attributeObject(name, [&, &entry = entry] {
+                json.attribute("float_us", entry.floatMicroseconds);
+                json.attribute("int8_us", entry.integerMicroseconds);
+                json.attribute("refused", entry.refused);
+              });
+          });
+      });
     if (tokens.empty())
       return;
     json.attributeObject("tokens", [&] {
@@ -194,6 +206,21 @@ static llvm::Expected<TokenDecision> readTokens(const llvm::Twine &where, const 
   return tokens;
 }
 
+static llvm::Expected<std::map<std::string, LayerLatency>> readLatencies(const llvm::Twine &where, const llvm::json::Object *object) {
+  if (!object)
+    return refuse(where + " are no object");
+  std::map<std::string, LayerLatency> layers;
+  for (const auto &[name, value] : *object) {
+    const llvm::json::Object *entry = value.getAsObject();
+    auto number = [&](llvm::StringRef key) { return entry ? entry->getNumber(key).value_or(-1) : -1; };
+    LayerLatency latency{number("float_us"), number("int8_us"), entry && entry->getBoolean("refused").value_or(false)};
+    if (!(latency.floatMicroseconds >= 0) || !(latency.integerMicroseconds >= 0) || !entry->getBoolean("refused"))
+      return refuse(where + ": that of '" + llvm::StringRef(name) + "' has no float_us, int8_us or refused");
+    layers[name.str()] = latency;
+  }
+  return layers;
+}
+
 llvm::Expected<Profile> Profile::fromJson(llvm::StringRef text) {
   llvm::Expected<llvm::json::Value> root = llvm::json::parse(text);
   if (!root)
@@ -236,6 +263,13 @@ llvm::Expected<Profile> Profile::fromJson(llvm::StringRef text) {
       if (!entry)
         return entry.takeError();
       profile.tokens[name.str()] = std::move(*entry);
+    }
+  if (const llvm::json::Object *latencies = object->getObject("latencies"))
+    for (const auto &[target, value] : *latencies) {
+      auto layers = readLatencies("latencies on '" + llvm::StringRef(target) + "'", value.getAsObject());
+      if (!layers)
+        return layers.takeError();
+      profile.latencies[target.str()] = std::move(*layers);
     }
   return profile;
 }

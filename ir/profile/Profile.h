@@ -49,6 +49,12 @@ struct TokenDecision {
   std::vector<std::pair<std::string, int64_t>> removed; ///< by the name of the value where they are, in program order
 };
 
+/// A layer in floats and in 8-bit integers, on the machine that it was measured on.
+struct LayerLatency {
+  double floatMicroseconds = 0, integerMicroseconds = 0;
+  bool refused = false; ///< it stays in float for this reason
+};
+
 /// Measured once, reused in any later compilation of the same model.
 struct Profile {
   int64_t samples = 0;
@@ -57,6 +63,7 @@ struct Profile {
   std::map<std::string, TensorStatistics> tensors; ///< by value name
   std::map<std::string, RowStatistics> rows;       ///< by the name of the tensor and the window on it
   std::map<std::string, TokenDecision> tokens;     ///< by what was searched for
+  std::map<std::string, std::map<std::string, LayerLatency>> latencies; ///< by the target's name, then the layer's
 
   /// Equal profiles give equal text.
   std::string toJson() const;

@@ -15,6 +15,7 @@ llvm::Expected<std::unique_ptr<AccuracyJudge>> AccuracyJudge::open(Environment &
   if (!student)
     return student.takeError();
   judge->samples = data.samples;
+  judge->specialization = data.specialization;
   auto subject = Subject::open(environment, context, request.model,
                                (*student)->teacherBindings(request.bindings, data.specialization));
   if (!subject)
@@ -58,6 +59,15 @@ llvm::Expected<double> AccuracyJudge::latency(llvm::StringRef folder) {
     shortest = std::min(shortest, environment.clockSeconds() - before);
   }
   return shortest * 1e6;
+}
+
+llvm::Expected<std::map<std::string, LayerLatency>> AccuracyJudge::timeLayers(llvm::StringRef folder, llvm::ArrayRef<LayerFacts> layers) {
+  auto student = load(folder);
+  if (!student)
+    return student.takeError();
+  std::vector<HostTensor> inputs = samples.sample(0);
+  TimedModel floats(context, *teacher, inputs, 0), integers(context, **student, inputs, specialization);
+  return cli::timeLayers(environment, floats, integers, layers);
 }
 
 llvm::Expected<double> AccuracyJudge::divergence(llvm::StringRef folder) {

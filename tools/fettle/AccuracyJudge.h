@@ -3,6 +3,7 @@
 #define FETTLE_TOOLS_ACCURACYJUDGE_H
 
 #include "tools/fettle/Evaluation.h"
+#include "tools/fettle/LayerTimes.h"
 #include "tools/fettle/Pipeline.h"
 
 namespace fettle::cli {
@@ -18,6 +19,8 @@ public:
   llvm::Expected<Evaluation> evaluate(llvm::StringRef folder);
   /// Microseconds of a call of the artifact in `folder` on one thread, the shortest of many.
   llvm::Expected<double> latency(llvm::StringRef folder);
+  /// Layers of the artifact in `folder`, which is for this machine, by the clock (LayerTimes.h), beside those of the teacher.
+  llvm::Expected<std::map<std::string, LayerLatency>> timeLayers(llvm::StringRef folder, llvm::ArrayRef<LayerFacts> layers);
   /// outputDivergence() of the artifact in `folder`: a mean over a part of the samples, always the same. Labels are not
   /// looked at. For models that evaluate() accepts.
   llvm::Expected<double> divergence(llvm::StringRef folder);
@@ -31,6 +34,7 @@ private:
   std::unique_ptr<Subject> subject;
   std::unique_ptr<codegen::LoadedModel> teacher;
   calibration::Samples samples;
+  size_t specialization = 0; ///< of artifacts, that the samples are for
 };
 
 } // namespace fettle::cli

@@ -8,28 +8,28 @@ namespace fettle::cli {
 
 llvm::Expected<calibration::BudgetResult> searchPrecisions(Environment &environment, mlir::MLIRContext &context,
                                                            const CompileRequest &request, const CompileResult &quantized,
-                                                           AccuracyJudge &judge, const AccuracyGate &gate) {
+                                                           llvm::ArrayRef<size_t> layers, AccuracyJudge &judge, const AccuracyGate &gate) {
   auto students = StudentMaker::create(environment, context, request, quantized.name);
   if (!students)
     return students.takeError();
   auto revert = [&](llvm::ArrayRef<size_t> reverted) {
-    return [&quantized, reverted](CompileRequest &student) {
+    return [&quantized, layers, reverted](CompileRequest &student) {
       student.measured = quantized.profile;
       student.recipe.quantization.floatLayers.clear();
       for (size_t layer : reverted)
-        student.recipe.quantization.floatLayers.push_back(quantized.layers[layer].name);
+        student.recipe.quantization.floatLayers.push_back(quantized.layers[layers[layer]].name);
     };
   };
   Progress progress(environment, 1);
   progress.begin("accuracy");
   int64_t done = 0;
-  const int64_t total = quantized.layers.size() + 2 + llvm::Log2_64_Ceil(quantized.layers.size() + 1);
+  const int64_t total = layers.size() + 2 + llvm::Log2_64_Ceil(layers.size() + 1);
 
   calibration::BudgetProblem problem;
   int64_t integers = 0;
-  for (const LayerReport &layer : quantized.layers) {
-    problem.macs.push_back(layer.macs);
-    integers += layer.macs;
+  for (size_t layer : layers) {
+    problem.macs.push_back(quantized.layers[layer].macs);
+    integers += problem.macs.back();
   }
   problem.revertibleMacs = integers - int64_t(request.recipe.leastIntegers / 100 * double(quantized.macs));
   problem.divergence = [&](llvm::ArrayRef<size_t> reverted) -> llvm::Expected<double> {

@@ -19,10 +19,10 @@ struct AccuracyGate {
 };
 
 /// Which layers of `quantized`, the result of `request` that fails the gate, are to stay in float: compiles and judges students
-/// with different layers. Layers are indices into quantized.layers.
+/// with different layers. `layers` are those that may go back: indices into quantized.layers. The result's are indices into `layers`.
 llvm::Expected<calibration::BudgetResult> searchPrecisions(Environment &environment, mlir::MLIRContext &context,
                                                            const CompileRequest &request, const CompileResult &quantized,
-                                                           AccuracyJudge &judge, const AccuracyGate &gate);
+                                                           llvm::ArrayRef<size_t> layers, AccuracyJudge &judge, const AccuracyGate &gate);
 
 } // namespace fettle::cli
 

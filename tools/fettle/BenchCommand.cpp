@@ -33,30 +33,13 @@ static int64_t residentBytes() {
   return resident * sysconf(_SC_PAGESIZE);
 }
 
-/// Input and output memory of a call, made once.
-struct BenchCommand::Buffers {
-  std::vector<HostTensor> inputs, outputs;
-  std::vector<const void *> inputPointers;
-  std::vector<void *> outputPointers;
-
-  Buffers(std::vector<HostTensor> tensors, llvm::ArrayRef<mlir::RankedTensorType> outputTypes)
-      : inputs(std::move(tensors)) {
-    for (const HostTensor &tensor : inputs)
-      inputPointers.push_back(tensor.bytes().data());
-    for (mlir::RankedTensorType type : outputTypes) {
-      outputs.emplace_back(type);
-      outputPointers.push_back(outputs.back().mutableBytes().data());
-    }
-  }
-};
-
 llvm::Expected<std::vector<double>> BenchCommand::measureCalls(Environment &environment, codegen::LoadedModel &model,
-                                                               std::vector<Buffers> &samples) {
+                                                               std::vector<CallBuffers> &samples) {
   constexpr size_t fewestCalls = 3, mostCalls = 1 << 22;
   std::vector<double> latencies;
   double warmUntil = environment.clockSeconds() + seconds / 10, end = warmUntil + seconds;
   for (size_t call = 0; latencies.size() < mostCalls; ++call) {
-    Buffers &sample = samples[call % samples.size()];
+    CallBuffers &sample = samples[call % samples.size()];
     double before = environment.clockSeconds();
     if (llvm::Error error = model.run(sample.inputPointers, sample.outputPointers, specialization))
       return std::move(error);
@@ -68,23 +51,6 @@ llvm::Expected<std::vector<double>> BenchCommand::measureCalls(Environment &envi
   }
   llvm::sort(latencies);
   return latencies;
-}
-
-llvm::Expected<std::vector<double>> BenchCommand::measureSteps(Environment &environment, codegen::LoadedModel &model,
-                                                               Buffers &sample) {
-  std::vector<double> fastest(model.manifest().specializations[specialization].steps.size(), 1e30);
-  double end = environment.clockSeconds() + seconds;
-  do {
-    double last = environment.clockSeconds();
-    auto afterStep = [&](int32_t step) {
-      double now = environment.clockSeconds();
-      fastest[step] = std::min(fastest[step], now - last);
-      last = environment.clockSeconds();
-    };
-    if (llvm::Error error = model.runSteps(sample.inputPointers, sample.outputPointers, afterStep, specialization))
-      return std::move(error);
-  } while (environment.clockSeconds() < end);
-  return fastest;
 }
 
 llvm::json::Array BenchCommand::reportSteps(Environment &environment, llvm::ArrayRef<codegen::Manifest::Step> steps,
@@ -146,7 +112,7 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
   if (!model)
     return model.takeError();
   double loadSeconds = environment.clockSeconds() - start;
-  std::vector<Buffers> buffers;
+  std::vector<CallBuffers> buffers;
   for (int64_t i = 0; i < samples->size(); ++i)
     buffers.emplace_back(samples->sample(i), (*model)->outputTypes(&context, specialization));
   start = environment.clockSeconds();
@@ -185,7 +151,7 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
                                      growth / 1e6, manifest.arenaBytes / 1e6, manifest.weightsBytes / 1e6);
   }
   if (kernels) {
-    auto times = measureSteps(environment, **model, buffers.front());
+    auto times = timeSteps(environment, **model, buffers.front(), specialization, seconds);
     if (!times)
       return times.takeError();
     json["kernels"] = reportSteps(environment, measured.steps, *times, manifest.arenaBytes + manifest.weightsBytes);

@@ -4,6 +4,7 @@
 
 #include "tools/fettle/Command.h"
 #include "tools/fettle/ModelOptions.h"
+#include "tools/fettle/StepTimer.h"
 #include "tools/fettle/Subject.h"
 
 namespace fettle::cli {
@@ -16,14 +17,10 @@ public:
   llvm::Expected<ExitCode> run(Environment &environment) override;
 
 private:
-  struct Buffers;
   size_t specialization = 0; ///< that is measured
   /// Latencies of calls, in seconds, ascending.
   llvm::Expected<std::vector<double>> measureCalls(Environment &environment, codegen::LoadedModel &model,
-                                                   std::vector<Buffers> &samples);
-  /// The fastest time of each step, in seconds.
-  llvm::Expected<std::vector<double>> measureSteps(Environment &environment, codegen::LoadedModel &model,
-                                                   Buffers &sample);
+                                                   std::vector<CallBuffers> &samples);
   /// `workingSet`: bytes whose reading the bandwidth is measured on.
   llvm::json::Array reportSteps(Environment &environment, llvm::ArrayRef<codegen::Manifest::Step> steps,
                                 llvm::ArrayRef<double> seconds, int64_t workingSet);

@@ -40,6 +40,10 @@ llvm::Expected<ExitCode> CalibrateCommand::run(Environment &environment) {
   if (!request.recipe.measures())
     return makeFailure(ExitCode::Usage, "recipe '" + request.recipe.name + "' measures nothing",
                        "--recipe int8, for example");
+  auto target = parseTarget("cpu:native");
+  if (!target)
+    return target.takeError();
+  request.target = std::move(*target);
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();

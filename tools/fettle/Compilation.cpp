@@ -28,7 +28,8 @@ static unsigned countSteps(const CompileRequest &request) {
   unsigned ran = request.until ? unsigned(*request.until) + 1 : whole;
   bool measures = request.recipe.quantizes() && !request.calibration.empty() && !request.measured;
   bool searches = request.recipe.searchesTokens() && (!request.tokenPlan || request.tokenErrors);
-  return ran + searches + !request.pictureFolder.empty() + (measures ? 1 + request.recipe.quantization.equalize : 0) + request.layerErrors;
+  bool times = measures && request.recipe.refusesSlower;
+  return ran + searches + times + !request.pictureFolder.empty() + (measures ? 1 + request.recipe.quantization.equalize : 0) + request.layerErrors;
 }
 
 Compilation::Compilation(Environment &environment, mlir::MLIRContext &context, const CompileRequest &request)
@@ -160,8 +161,10 @@ llvm::Error Compilation::runPasses(mlir::PassManager &passManager, llvm::StringR
 
 PhaseOptions Compilation::phaseOptions() const {
   PhaseOptions options;
-  if (request.recipe.quantizes())
+  if (request.recipe.quantizes()) {
     options.quantization = {&profile, request.recipe.quantization};
+    options.quantization.options.floatLayers = floatLayers();
+  }
   if (tokenPlan)
     options.tokens = &*tokenPlan;
   options.integerRule = request.recipe.integerRule;

@@ -2,13 +2,14 @@
 //
 // The steps that Pipeline.cpp puts in order, and what they hand to each other.
 // Import, phases and IR: Compilation.cpp. Samples, profile and layers:
-// CompilationMeasures.cpp, CompilationTokens.cpp. Code, graph and folder: CompilationOutput.cpp.
+// CompilationMeasures.cpp, CompilationTokens.cpp, CompilationTimes.cpp. Code, graph and folder: CompilationOutput.cpp.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FETTLE_TOOLS_COMPILATION_H
 #define FETTLE_TOOLS_COMPILATION_H
 
 #include "codegen/artifact/Artifact.h"
+#include "codegen/artifact/Loader.h"
 #include "codegen/artifact/OnnxArtifact.h"
 #include "tools/fettle/Calibration.h"
 #include "tools/fettle/Diagnostics.h"
@@ -41,6 +42,7 @@ public:
   llvm::Error measure(Phase phase);
   llvm::Error planTokens();
   llvm::Error drawTokens();
+  llvm::Error refuseSlower();
   llvm::Error describeLayers();
   llvm::Error measureLayerErrors();
   llvm::Error dumpIr(unsigned number, llvm::StringRef phase);
@@ -64,6 +66,11 @@ private:
   llvm::Error openCalibration();
   llvm::Error takeMeasured(bool &isKnown);
   PhaseOptions phaseOptions() const;
+  const LayerLatency *latencyOf(llvm::StringRef layer) const;
+  std::vector<std::string> floatLayers() const;
+  llvm::Expected<std::map<std::string, LayerLatency>> timeLayers();
+  llvm::Expected<std::unique_ptr<codegen::LoadedModel>> makeTimed(llvm::StringRef folder, bool quantized, llvm::ArrayRef<std::string> inFloat,
+                                                                  codegen::KernelCache &kernels);
   llvm::Error recallTokenPlan();
   llvm::Error searchTokenPlan(mlir::func::FuncOp function, TokenJudge &judge, const TokenProblem &sites, TokenReport &report);
   llvm::Error runPasses(mlir::PassManager &passManager, llvm::StringRef phase);

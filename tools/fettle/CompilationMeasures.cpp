@@ -63,14 +63,23 @@ llvm::Error Compilation::measure(Phase phase) {
 /// What the quantize phase will make of the layers, which have the same names in all specializations.
 llvm::Error Compilation::describeLayers() {
   const QuantizationOptions &recipe = request.recipe.quantization;
-  auto layers = fettle::describeLayers(functions().front(), profile, recipe.activations, recipe.floatLayers);
+  auto layers = fettle::describeLayers(functions().front(), profile, recipe.activations, floatLayers());
   if (!layers) {
     // A profile of another model: the phase will say so, with the place.
     llvm::consumeError(layers.takeError());
     return llvm::Error::success();
   }
   for (LayerFacts &facts : *layers)
-    result.layers.push_back({std::move(facts), {}, {}, {}});
+    result.layers.push_back({std::move(facts), {}, {}, {}, {}, {}});
+  for (LayerReport &layer : result.layers)
+    if (const LayerLatency *latency = latencyOf(layer.name)) {
+      layer.floatMicroseconds = latency->floatMicroseconds;
+      layer.integerMicroseconds = latency->integerMicroseconds;
+      if (latency->refused)
+        layer.reason = llvm::formatv("slower in 8 bits on {0}: {1:f2} us, in float {2:f2}", targetName(request.target),
+                                     latency->integerMicroseconds, latency->floatMicroseconds)
+                           .str();
+    }
   return request.layerErrors ? measureLayerErrors() : llvm::Error::success();
 }
 

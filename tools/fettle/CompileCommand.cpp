@@ -82,6 +82,22 @@ llvm::Error CompileCommand::checkOptions() const {
   return llvm::Error::success();
 }
 
+/// Layers are timed here, unless a profile has their times.
+static llvm::Error checkTimed(const CompileRequest &request) {
+  if (request.onnx())
+    return makeFailure(ExitCode::Usage, "layers of an ONNX model cannot be timed", "--set budget.latency=any, or another target");
+  if (!request.profile.empty())
+    return llvm::Error::success();
+  const auto &cpu = std::get<CpuTarget>(request.target);
+  auto required = codegen::requiredFeatures(cpu);
+  if (!required)
+    return required.takeError();
+  if (llvm::Error cannotRun = codegen::checkHost(cpu.triple, *required))
+    return makeFailure(ExitCode::Usage, "budget.latency=measured times layers, and this machine cannot: " + llvm::toString(std::move(cannotRun)),
+                       "--set budget.latency=any");
+  return llvm::Error::success();
+}
+
 llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environment, mlir::MLIRContext &context) const {
   CompileRequest request;
   request.model = model;
@@ -114,6 +130,9 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
       return makeFailure(ExitCode::Usage,
                          "recipe '" + request.recipe.name + "' measures nothing, so " + flag + " has no use",
                          llvm::Twine("leave ") + flag + " out");
+  if (request.recipe.refusesSlower && request.recipe.quantizes())
+    if (llvm::Error error = checkTimed(request))
+      return std::move(error);
   request.pictureFolder = pictureFolder;
   request.pictureSamples = calibration.empty() ? evaluation : calibration;
   if (!pictureFolder.empty() && !request.recipe.reducesTokens())
@@ -171,24 +190,51 @@ llvm::Expected<std::optional<AccuracyGate>> CompileCommand::makeGate() const {
 /// Compiles again with layers in float, if there are any that make the gate hold, or at least make it fail by less.
 llvm::Error CompileCommand::search(Environment &environment, mlir::MLIRContext &context, CompileRequest &request,
                                    CompileResult &result, AccuracyJudge &judge, const AccuracyGate &gate) const {
-  auto found = searchPrecisions(environment, context, request, result, judge, gate);
+  std::vector<size_t> candidates;
+  for (auto [index, layer] : llvm::enumerate(result.layers))
+    if (layer.integers)
+      candidates.push_back(index);
+  auto found = searchPrecisions(environment, context, request, result, candidates, judge, gate);
   if (!found)
     return found.takeError();
   if (found->reverted.empty())
     return llvm::Error::success();
   for (size_t layer : found->reverted)
-    request.recipe.quantization.floatLayers.push_back(result.layers[layer].name);
+    request.recipe.quantization.floatLayers.push_back(result.layers[candidates[layer]].name);
   request.measured = result.profile;
   auto again = compileModel(environment, context, request);
   if (!again)
     return again.takeError();
   again->tokens = std::move(result.tokens); // the same plan
+  for (auto [layer, before] : llvm::zip_equal(again->layers, result.layers)) {
+    layer.floatMicroseconds = before.floatMicroseconds;
+    layer.integerMicroseconds = before.integerMicroseconds;
+  }
   result = std::move(*again);
-  for (auto [layer, sensitivity] : llvm::zip_equal(result.layers, found->sensitivity))
-    layer.sensitivity = sensitivity;
+  for (auto [layer, sensitivity] : llvm::zip_equal(candidates, found->sensitivity))
+    result.layers[layer].sensitivity = sensitivity;
   for (auto [rank, layer] : llvm::enumerate(found->reverted))
-    result.layers[layer].reason =
+    result.layers[candidates[layer]].reason =
         llvm::formatv("number {0} by sensitivity, the first {1} are reverted", rank + 1, found->reverted.size()).str();
+  return llvm::Error::success();
+}
+
+/// Layers in floats and in integers by the clock, where that costs no compilation: the artifact beside the teacher, both for this machine.
+static llvm::Error timeLayers(const CompileRequest &request, CompileResult &result, AccuracyJudge &judge) {
+  std::vector<LayerFacts> layers;
+  for (const LayerReport &layer : result.layers)
+    if (layer.integers && !layer.integerMicroseconds)
+      layers.push_back(layer);
+  if (layers.empty() || targetName(request.target) != "cpu:native")
+    return llvm::Error::success();
+  auto latencies = judge.timeLayers(request.output, layers);
+  if (!latencies)
+    return latencies.takeError();
+  for (LayerReport &layer : result.layers)
+    if (auto found = latencies->find(layer.name); found != latencies->end()) {
+      layer.floatMicroseconds = found->second.floatMicroseconds;
+      layer.integerMicroseconds = found->second.integerMicroseconds;
+    }
   return llvm::Error::success();
 }
 
@@ -281,6 +327,8 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
       if (llvm::Error error = evaluate())
         return std::move(error);
     }
+    if (llvm::Error error = timeLayers(*request, *result, **judge))
+      return std::move(error);
     if (!accuracy.passed && request->recipe.quantizes()) {
       if (llvm::Error error = search(environment, context, *request, *result, **judge, **gate))
         return std::move(error);

@@ -151,6 +151,11 @@ static const std::vector<RecipeKey> &recipeKeys() {
          double &share = recipe.leastIntegers;
          return text.getAsDouble(share) || !(share >= 0 && share <= 100) ? "a number of per cent, from 0 to 100" : "";
        }},
+      {"budget.latency",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         recipe.refusesSlower = text == "measured";
+         return text == "any" || text == "measured" ? "" : "any or measured";
+       }},
       {"tokens.macs", [](Recipe &recipe, llvm::StringRef text) { return storeShare(recipe.tokens.macs, text); }},
       {"tokens.latency",
        [](Recipe &recipe, llvm::StringRef text) {

@@ -31,6 +31,8 @@ struct Recipe {
   QuantizationOptions quantization;
   /// Share of the multiply-adds, in per cent, that a search for accuracy leaves in integers.
   double leastIntegers = 50;
+  /// Layers are timed in both precisions, and those that are slower in integers stay in float.
+  bool refusesSlower = false;
   /// How sums become 8 bits again.
   IntegerRule integerRule = IntegerRule::IeeeF32;
   /// The sign of quantized activations in an ONNX model; none: as they are.

@@ -20,6 +20,8 @@ static llvm::json::Array layersJson(llvm::ArrayRef<LayerReport> layers) {
         {"input_zero_point", layer.integers ? llvm::json::Value(layer.input.zeroPoint) : llvm::json::Value(nullptr)},
         {"sqnr_db", orNull(layer.sqnrDecibels)},
         {"sensitivity", orNull(layer.sensitivity)},
+        {"float_us", orNull(layer.floatMicroseconds)},
+        {"int8_us", orNull(layer.integerMicroseconds)},
         {"reason", layer.reason.empty() ? llvm::json::Value(nullptr) : llvm::json::Value(layer.reason)}});
   return json;
 }
@@ -105,6 +107,9 @@ void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const Co
       os << llvm::formatv("  for {0}: {1} steps, {2} multiply-adds\n", facts.inputs, facts.steps, shorten(facts.macs));
   if (result.tokens)
     printTokens(os, *result.tokens);
+  for (const LayerReport &layer : result.layers)
+    if (!layer.reason.empty())
+      os << "  " << layer.name << " stays in float: " << layer.reason << '\n';
   if (accuracy.evaluation) {
     const Evaluation &measured = *accuracy.evaluation;
     if (measured.top1)

@@ -17,6 +17,7 @@ static Profile example() {
   profile.channels["conv"] = {{-1, 0, -3}, {1, 2.5f, 3}, {0.5f, 0, 9}};
   profile.tensors["input"] = {2, 2, {7}};
   profile.rows["input by 1"] = {0.1f, 3, 2, 2, {1, -2, 3.5f, 1e-30f}, {1, 2, 3, 4}, {1, 0.5f, 1, 2, 0, 2}};
+  profile.latencies["cpu:native"]["conv"] = {12.5, 13.25, true};
   return profile;
 }
 
@@ -41,6 +42,10 @@ TEST(Profile, IsReadAsItWasWritten) {
   EXPECT_EQ(rows.mean, (std::vector<float>{1, -2, 3.5f, 1e-30f}));
   EXPECT_EQ(rows.roundedMean, (std::vector<float>{1, 2, 3, 4}));
   EXPECT_EQ(rows.covariance, (std::vector<float>{1, 0.5f, 1, 2, 0, 2}));
+  const LayerLatency &latency = read->latencies["cpu:native"]["conv"];
+  EXPECT_EQ(latency.floatMicroseconds, 12.5);
+  EXPECT_EQ(latency.integerMicroseconds, 13.25);
+  EXPECT_TRUE(latency.refused);
   EXPECT_EQ(read->toJson(), text);
 }
 
@@ -70,6 +75,13 @@ TEST(Profile, RefusesWhatIsNone) {
   EXPECT_NE(problem(withRows("[]")).find("rows of 'a' is no object"), std::string::npos);
   EXPECT_NE(problem(withRows(R"({"scale":0,"zero_point":0,"groups":1,"width":1})")).find("no grid"), std::string::npos);
   EXPECT_NE(problem(withRows(R"({"scale":1,"zero_point":0,"groups":1,"width":99999999})")).find("no grid"), std::string::npos);
+  auto withLatency = [&](StringRef latency) {
+    return problem((R"({"schema_version":1,"samples":1,"channels":{},"tensors":{},"rows":{},"latencies":{"cpu:native":)" + latency + "}}").str());
+  };
+  EXPECT_EQ(withLatency(R"({"a":{"float_us":1,"int8_us":2,"refused":true}})"), "");
+  EXPECT_NE(withLatency("3").find("'cpu:native' are no object"), std::string::npos);
+  EXPECT_NE(withLatency(R"({"a":{"float_us":1,"int8_us":2}})").find("'a' has no"), std::string::npos);
+  EXPECT_NE(withLatency(R"({"a":{"float_us":-1,"int8_us":2,"refused":true}})").find("'a' has no"), std::string::npos);
   auto numbers = [&](StringRef mean) {
     return problem(withRows((R"({"scale":1,"zero_point":0,"groups":1,"width":1,"covariance":"AACAPw==","rounded_mean":"AACAPw==","mean":")" +
                              mean + "\"}").str()));
