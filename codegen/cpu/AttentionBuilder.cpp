@@ -59,8 +59,12 @@ private:
 
   void emitRowMaximum(Value row, Value firstRow, Value firstKey, int64_t keys);
   void emitRowExponentials(Value row, int64_t keys);
-  /// A score as the softmax sees it: cap, mask, and -inf for what is not seen.
+  /// A score as the softmax sees it: cap, mask, and -inf for what is not seen. Lanes beyond `active` are left alone.
   Value finishScore(Value raw, Value queryRow, Value key, int64_t active);
+  /// `vector` with `other` beyond its first `active` lanes.
+  Value fillLanes(Value vector, int64_t active, float other) {
+    return active == lanes() ? vector : Value(arith::SelectOp::create(b(), laneMask(active), vector, splat(other)));
+  }
   /// Folds a row of `keys` scores with several accumulators, which are then combined.
   Value foldRow(int64_t keys, Value initial,
                 llvm::function_ref<Value(Value column, int64_t active, Value carried)> step,
@@ -117,9 +121,10 @@ private:
   std::optional<FusedExpression> mask;
   SmallVector<FusedExpression> outputs;
   std::optional<FlatFrame> frame;
-  // Scratch: see the essay. Per row of a block: its maximum, then the shift of its exponentials; their sum; the
+  // Scratch: see the essay. Per row of a block: its maximum; the shift of its exponentials; their sum, a vector; the
   // factor `alpha`. With several blocks of keys, per row of the chunk: the state of the online softmax.
-  Value queries, keysTransposed, values, scores, shifts, sums, alpha, runningMax, runningSum, accumulated;
+  Value queries, keysTransposed, values, scores, maxima, shifts, partialSums, alpha;
+  Value runningMax, runningSum, accumulated;
   Value batch, head, keyHead, chunkStart;
 };
 
@@ -168,7 +173,8 @@ LoweredKernel AttentionEmitter::emit(OpBuilder &moduleBuilder) {
     values = frame->scratch(f32, shape.keyBlock * llvm::alignTo(shape.width, shape.resultTile.vectors * lanes()));
   }
   scores = frame->scratch(f32, shape.rowBlock * shape.keyBlock);
-  for (Value *perRow : {&shifts, &sums, &alpha})
+  partialSums = frame->scratch(f32, shape.rowBlock * lanes());
+  for (Value *perRow : {&maxima, &shifts, &alpha})
     *perRow = frame->scratch(f32, rows);
   if (shape.keyBlocks() > 1) {
     runningMax = frame->scratch(f32, shape.chunkRows + lanes());
@@ -430,10 +436,10 @@ Value AttentionEmitter::finishScore(Value score, Value queryRow, Value key, int6
     score = arith::SelectOp::create(b(), arith::CmpIOp::create(b(), arith::CmpIPredicate::sle, offsets, limit), score,
                                     lowest);
   }
-  return active == lanes() ? score : Value(arith::SelectOp::create(b(), laneMask(active), score, lowest));
+  return score;
 }
 
-// Final scores and their maximum, which goes to `shifts`.
+// Final scores and their maximum, which goes to `maxima`.
 void AttentionEmitter::emitRowMaximum(Value row, Value firstRow, Value firstKey, int64_t keys) {
   Value from = queryRow(addIndex(b(), firstRow, row)), rowBase = mulIndex(b(), row, shape.keyBlock);
   auto larger = [&](Value x, Value y) { return maximum(x, y); };
@@ -444,26 +450,27 @@ void AttentionEmitter::emitRowMaximum(Value row, Value firstRow, Value firstKey,
         Value score = finishScore(raw, from, addIndex(b(), firstKey, column), active);
         if (score != raw)
           store(score, scores, at);
-        return maximum(score, carried);
+        return maximum(fillLanes(score, active, -std::numeric_limits<float>::infinity()), carried);
       },
       larger);
-  storeScalar(emitLargestLane(b(), best), shifts, row);
+  storeScalar(emitLargestLane(b(), best), maxima, row);
 }
 
+// Sums of a row stay a vector here: as many rows as lanes are summed at once. Lanes beyond the keys are filled up in
+// registers only, since a store of some lanes is one that a load of all has to wait for.
 void AttentionEmitter::emitRowExponentials(Value row, int64_t keys) {
   Value rowBase = mulIndex(b(), row, shape.keyBlock), shift = broadcast(loadScalar(shifts, row));
   auto add = [&](Value x, Value y) -> Value { return arith::AddFOp::create(b(), x, y); };
   Value total = foldRow(
       keys, splat(0),
-      [&](Value column, int64_t, Value carried) {
+      [&](Value column, int64_t active, Value carried) {
         Value at = addIndex(b(), rowBase, column);
         Value p = emitExp2(b(), arith::SubFOp::create(b(), load(scores, at), shift));
         store(p, scores, at);
-        return add(carried, p);
+        return add(carried, fillLanes(p, active, 0));
       },
       add);
-  storeScalar(vector::ReductionOp::create(b(), vector::CombiningKind::ADD, total, arith::FastMathFlags::reassoc), sums,
-              row);
+  store(total, partialSums, mulIndex(b(), row, lanes()));
 }
 
 // Two passes over the scores of a block of rows; what happens once per row in
@@ -473,7 +480,7 @@ void AttentionEmitter::emitSoftmax(Value firstRow, Value firstKey, int64_t keys)
   emitFor(b(), 0, shape.rowBlock, 1, [&](Value row) { emitRowMaximum(row, firstRow, firstKey, keys); });
   Value lowest = splat(-std::numeric_limits<float>::infinity());
   forVectors(shape.rowBlock, [&](Value row, int64_t active) {
-    Value best = load(shifts, row), before;
+    Value best = load(maxima, row), before;
     if (runningMax) {
       before = load(runningMax, addIndex(b(), firstRow, row));
       best = maximum(best, before);
@@ -488,7 +495,10 @@ void AttentionEmitter::emitSoftmax(Value firstRow, Value firstKey, int64_t keys)
   });
   emitFor(b(), 0, shape.rowBlock, 1, [&](Value row) { emitRowExponentials(row, keys); });
   forVectors(shape.rowBlock, [&](Value row, int64_t active) {
-    Value sum = load(sums, row);
+    SmallVector<Value> partial(lanes(), splat(0));
+    for (int64_t i = 0; i < active; ++i)
+      partial[i] = load(partialSums, mulIndex(b(), addIndex(b(), row, i), lanes()));
+    Value sum = emitSumsOfRows(b(), partial);
     if (runningSum) {
       Value chunkRow = addIndex(b(), firstRow, row);
       sum = emitMultiplyAdd(b(), target.hasFma, load(runningSum, chunkRow), load(alpha, row), sum);
