@@ -73,6 +73,7 @@ def check_outlier(folder):
     check(done.returncode == GATE and "with 0 of 2 layers in float" in done.stderr and "allowed are 5.00" in done.stderr, f"forced: exit status {done.returncode}\n{done.stderr}")
     check(report["accuracy"]["drop"] > 5 and not report["accuracy"]["passed"], f"forced: {report['accuracy']}")
     check([layer["precision"] for layer in report["layers"]] == ["int8", "int8"], f"forced: {report['layers']}")
+    check(report["accuracy"]["before"] is None, f"nothing was taken back: {report['accuracy']}")
 
     # The first layer has two thirds of the multiply-adds.
     done, report = compile_model(folder, "two-thirds", "--max-drop", "5%")
@@ -84,7 +85,11 @@ def check_outlier(folder):
     check(layers[0]["sensitivity"] > layers[1]["sensitivity"] and layers[0]["sqnr_db"] > layers[1]["sqnr_db"] > 20
           and "1" in layers[0]["reason"] and layers[1]["reason"] is None, f"reverted: {layers}")
     with open(os.path.join(folder, "third", "report.html"), encoding="utf-8") as file:
-        check("float: number 1 by sensitivity" in file.read(), "report.html does not say what was reverted")
+        page = file.read()
+        check("first: number 1 by sensitivity" in page and "before anything was taken back" in page and page.count("<svg") == 3,
+              "report.html does not show what was reverted")
+    before = report["accuracy"]["before"]
+    check(before["drop"] > 5 > report["accuracy"]["drop"] and before["sqnr_db"] < report["accuracy"]["sqnr_db"], f"before and after: {report['accuracy']}")
     # What is reverted depends on nothing but the samples.
     again, other = compile_model(folder, "again", "--max-drop", "5%", "--set", "budget.integers=30", "-j", "1")
     untimed = lambda layers: [{key: value for key, value in layer.items() if not key.endswith("_us")} for layer in layers]

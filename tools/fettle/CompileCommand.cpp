@@ -187,8 +187,8 @@ llvm::Expected<std::optional<AccuracyGate>> CompileCommand::makeGate() const {
   return gate;
 }
 
-/// Compiles again with layers in float, if there are any that make the gate hold, or at least make it fail by less.
-llvm::Error CompileCommand::search(Environment &environment, mlir::MLIRContext &context, CompileRequest &request,
+/// Compiles again with layers in float, if there are any that make the gate hold, or at least make it fail by less: says whether there were.
+llvm::Expected<bool> CompileCommand::search(Environment &environment, mlir::MLIRContext &context, CompileRequest &request,
                                    CompileResult &result, AccuracyJudge &judge, const AccuracyGate &gate) const {
   std::vector<size_t> candidates;
   for (auto [index, layer] : llvm::enumerate(result.layers))
@@ -198,7 +198,7 @@ llvm::Error CompileCommand::search(Environment &environment, mlir::MLIRContext &
   if (!found)
     return found.takeError();
   if (found->reverted.empty())
-    return llvm::Error::success();
+    return false;
   for (size_t layer : found->reverted)
     request.recipe.quantization.floatLayers.push_back(result.layers[candidates[layer]].name);
   request.measured = result.profile;
@@ -216,7 +216,7 @@ llvm::Error CompileCommand::search(Environment &environment, mlir::MLIRContext &
   for (auto [rank, layer] : llvm::enumerate(found->reverted))
     result.layers[candidates[layer]].reason =
         llvm::formatv("number {0} by sensitivity, the first {1} are reverted", rank + 1, found->reverted.size()).str();
-  return llvm::Error::success();
+  return true;
 }
 
 /// Layers in floats and in integers by the clock, where that costs no compilation: the artifact beside the teacher, both for this machine.
@@ -314,6 +314,7 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
     };
     if (llvm::Error error = evaluate())
       return std::move(error);
+    const Evaluation first = *accuracy.evaluation;
     bool searched = result->tokens && result->tokens->path.size() > 1;
     if (searched) {
       if (llvm::Error error =
@@ -324,14 +325,18 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
     if (!accuracy.passed && searched) {
       if (llvm::Error error = searchTokens(environment, context, *request, *result, **judge, **gate))
         return std::move(error);
+      accuracy.before = first;
       if (llvm::Error error = evaluate())
         return std::move(error);
     }
     if (llvm::Error error = timeLayers(*request, *result, **judge))
       return std::move(error);
     if (!accuracy.passed && request->recipe.quantizes()) {
-      if (llvm::Error error = search(environment, context, *request, *result, **judge, **gate))
-        return std::move(error);
+      auto isOther = search(environment, context, *request, *result, **judge, **gate);
+      if (!isOther)
+        return isOther.takeError();
+      if (*isOther)
+        accuracy.before = first;
       if (llvm::Error error = evaluate())
         return std::move(error);
     }

@@ -23,8 +23,8 @@ private:
   llvm::Expected<std::optional<AccuracyGate>> makeGate() const;
   llvm::Error searchTokens(Environment &environment, mlir::MLIRContext &context, CompileRequest &request,
                            CompileResult &result, AccuracyJudge &judge, const AccuracyGate &gate) const;
-  llvm::Error search(Environment &environment, mlir::MLIRContext &context, CompileRequest &request, CompileResult &result,
-                     AccuracyJudge &judge, const AccuracyGate &gate) const;
+  llvm::Expected<bool> search(Environment &environment, mlir::MLIRContext &context, CompileRequest &request, CompileResult &result,
+                              AccuracyJudge &judge, const AccuracyGate &gate) const;
 
   std::string model, output, modelName, target = "cpu:native", recipe = "float";
   std::string calibration, evaluation, maxDrop, confidence, profile, until, dumpFolder, pictureFolder;

@@ -1,9 +1,9 @@
 //===- HtmlReport.cpp - report.html ---------------------------------------===//
 
 #include "tools/fettle/HtmlReport.h"
+#include "tools/fettle/LayerHtml.h"
 #include "tools/fettle/TokenHtml.h"
 #include "llvm/ADT/StringExtras.h"
-#include <cmath>
 
 namespace fettle::cli {
 
@@ -28,35 +28,6 @@ static void fact(llvm::raw_ostream &os, llvm::StringRef name, const llvm::Twine 
 static std::string bar(double part, double whole) {
   return llvm::formatv("<td class=b><div style=\"width:{0:f1}%\"></div></td>", whole > 0 ? 100 * part / whole : 0)
       .str();
-}
-
-/// What each layer is computed in, with a bar for what is lost there and one for what it costs the outputs.
-static void layerTable(llvm::raw_ostream &os, llvm::ArrayRef<LayerReport> layers) {
-  double noisiest = 0, mostSensitive = 0;
-  // Noise relative to the signal, as an amplitude: 40 dB is a bar of a tenth of one of 20 dB.
-  auto noiseOf = [](const LayerReport &layer) { return layer.sqnrDecibels ? std::pow(10, -*layer.sqnrDecibels / 20) : 0; };
-  for (const LayerReport &layer : layers) {
-    noisiest = std::max(noisiest, noiseOf(layer));
-    mostSensitive = std::max(mostSensitive, layer.sensitivity.value_or(0));
-  }
-  os << "<h2>Layers</h2>\n<table>\n<tr><th>nodes</th><th>precision</th><th>scale, zero point</th><th>SQNR, dB</th><th>noise</th>"
-        "<th>sensitivity</th><th></th></tr>\n";
-  for (const LayerReport &layer : layers) {
-    os << "<tr><td>" << escape(layer.name) << "</td><td>" << (layer.integers ? "int8" : "float");
-    if (!layer.reason.empty())
-      os << ": " << escape(layer.reason);
-    os << "</td><td class=n>";
-    if (layer.integers)
-      os << llvm::formatv("{0:e3}, {1}", layer.input.scale, layer.input.zeroPoint);
-    os << "</td><td class=n>";
-    if (layer.sqnrDecibels)
-      os << llvm::formatv("{0:f1}", *layer.sqnrDecibels);
-    os << "</td>" << bar(noiseOf(layer), noisiest) << "<td class=n>";
-    if (layer.sensitivity)
-      os << llvm::formatv("{0:e2}", *layer.sensitivity);
-    os << "</td>" << bar(std::max(0.0, layer.sensitivity.value_or(0)), mostSensitive) << "</tr>\n";
-  }
-  os << "</table>\n";
 }
 
 std::string htmlReport(const CompileResult &result, const codegen::Manifest &manifest, const Accuracy &accuracy) {
@@ -89,7 +60,7 @@ std::string htmlReport(const CompileResult &result, const codegen::Manifest &man
   if (result.tokens)
     writeTokenSection(os, *result.tokens);
   if (!result.layers.empty())
-    layerTable(os, result.layers);
+    writeLayerSection(os, result, accuracy);
   os << "<h2>Time of compiling</h2>\n<table>\n";
   double longest = 0;
   for (const PhaseTime &phase : result.phases)

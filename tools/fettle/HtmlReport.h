@@ -7,7 +7,7 @@
 namespace fettle::cli {
 
 /// One page without scripts and without anything loaded from elsewhere: sizes,
-/// accuracy, tokens, time per phase, multiply-adds per step.
+/// accuracy, tokens, layers, time per phase, multiply-adds per step.
 std::string htmlReport(const CompileResult &result, const codegen::Manifest &manifest, const Accuracy &accuracy);
 
 } // namespace fettle::cli

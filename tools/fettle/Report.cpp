@@ -59,6 +59,12 @@ llvm::json::Value reportJson(const CompileRequest &request, const CompileResult 
     measured["drop"] = accuracy.drop.points;
     measured["drop_low"] = accuracy.drop.low;
     measured["drop_high"] = accuracy.drop.high;
+    measured["before"] = nullptr;
+    if (accuracy.before) {
+      llvm::json::Object before = accuracy.before->toJson();
+      before["drop"] = accuracy.before->drop(accuracy.confidence).points;
+      measured["before"] = std::move(before);
+    }
     measured["confidence"] = accuracy.confidence;
     measured["max_drop"] = accuracy.allowedDrop ? llvm::json::Value(*accuracy.allowedDrop) : llvm::json::Value(nullptr);
     measured["passed"] = accuracy.passed;

@@ -10,6 +10,7 @@ namespace fettle::cli {
 /// What --evaluation measured, and whether --max-drop allows it.
 struct Accuracy {
   std::optional<Evaluation> evaluation;
+  std::optional<Evaluation> before; ///< of what the recipe gave before layers or tokens were put back, if any were
   calibration::AccuracyDrop drop{0, 0, 0};
   double confidence = 0.95;
   std::optional<double> allowedDrop;

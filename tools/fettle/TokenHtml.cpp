@@ -1,39 +1,11 @@
 //===- TokenHtml.cpp - removed tokens on report.html -----------------------===//
 
 #include "tools/fettle/TokenHtml.h"
+#include "tools/fettle/PlotAxis.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
-#include <cmath>
 
 namespace fettle::cli {
-
-namespace {
-/// An axis of a plot: values from `low` to `high` lie between two pixels, `end` may be the smaller one.
-struct PlotAxis {
-  double low, high, step, begin, end;
-
-  /// Covers `values` with a margin, and has about six round ticks.
-  PlotAxis(llvm::ArrayRef<double> values, double begin, double end) : begin(begin), end(end) {
-    auto [least, most] = std::minmax_element(values.begin(), values.end());
-    double margin = 0.08 * (*most - *least);
-    if (margin == 0)
-      margin = std::max(1e-3, 0.01 * std::abs(*most));
-    low = *least - margin;
-    high = *most + margin;
-    step = std::pow(10, std::floor(std::log10((high - low) / 3)));
-    for (double factor : {2.0, 2.5}) // 1, 2, 5
-      if ((high - low) / step > 6)
-        step *= factor;
-  }
-  double at(double value) const { return begin + (end - begin) * (value - low) / (high - low); }
-  std::vector<double> ticks() const {
-    std::vector<double> ticks;
-    for (double tick = std::ceil(low / step); tick * step <= high; ++tick)
-      ticks.push_back(tick * step);
-    return ticks;
-  }
-};
-} // namespace
 
 /// Accuracy against the time of a call, a point for each artifact.
 static void writeFront(llvm::raw_ostream &os, const TokenReport &report) {
