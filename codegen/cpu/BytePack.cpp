@@ -13,7 +13,17 @@ namespace fettle::codegen {
 
 bool hasBytePack(const CpuTarget &target) { return llvm::Triple(target.triple).isX86(); }
 
-Value emitBytePack(ImplicitLocOpBuilder &b, ArrayRef<Value> vectors, int64_t zeroPoint) {
+Value joinRuns(ImplicitLocOpBuilder &b, ArrayRef<Value> runs) {
+  if (runs.size() == 1)
+    return runs[0];
+  auto type = VectorType::get({int64_t(runs.size()) * runLanes}, getElementTypeOrSelf(runs[0].getType()));
+  Value joined = arith::ConstantOp::create(b, b.getZeroAttr(type));
+  for (auto [i, run] : llvm::enumerate(runs))
+    joined = vector::InsertStridedSliceOp::create(b, run, joined, ArrayRef<int64_t>{int64_t(i) * runLanes}, ArrayRef<int64_t>{1});
+  return joined;
+}
+
+Value emitBytePack(ImplicitLocOpBuilder &b, ArrayRef<Value> vectors, int64_t zeroPoint, PackOrder order) {
   int64_t lanes = cast<VectorType>(vectors[0].getType()).getNumElements(), parts = lanes / 4;
   auto vectorOf = [&](int64_t count, unsigned bits) { return VectorType::get({count}, b.getIntegerType(bits)); };
   auto call = [&](StringRef name, Type type, ValueRange operands) -> Value {
@@ -34,14 +44,14 @@ Value emitBytePack(ImplicitLocOpBuilder &b, ArrayRef<Value> vectors, int64_t zer
       pairs[i] = call("llvm.sadd.sat", type, {pairs[i], emitIntegerConstant(b, type, zeroPoint)});
   }
   Value bytes = call((prefix + "packuswb" + suffix).str(), vectorOf(4 * lanes, 8), {pairs[0], pairs[1]});
-  if (parts == 1)
+  if (parts == 1 || order == PackOrder::runs)
     return bytes;
-  SmallVector<int64_t> order;
+  SmallVector<int64_t> dwordOrder;
   for (int64_t vector = 0; vector < packedVectors; ++vector)
     for (int64_t part = 0; part < parts; ++part)
-      order.push_back(part * packedVectors + vector);
+      dwordOrder.push_back(part * packedVectors + vector);
   Value dwords = vector::BitCastOp::create(b, vectorOf(lanes, 32), bytes);
-  return vector::BitCastOp::create(b, bytes.getType(), vector::ShuffleOp::create(b, dwords, dwords, order));
+  return vector::BitCastOp::create(b, bytes.getType(), vector::ShuffleOp::create(b, dwords, dwords, dwordOrder));
 }
 
 } // namespace fettle::codegen

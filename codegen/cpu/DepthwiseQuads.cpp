@@ -72,13 +72,14 @@ OperandPacking DepthwiseQuads::pack(MLIRContext *context, unsigned operand) cons
         for (int64_t column = 0; column < s.s; ++column)
           for (int64_t quad = 0; quad < packed.rowQuads(); ++quad)
             for (int64_t vector = 0; vector < 4; ++vector, quads += dot.weightBytes())
-              dot.packWeights(quads, [&](int64_t lane, int64_t i) { return weight(channelOf(vector * dot.lanes() + lane), 4 * quad + i, column); });
-        for (int64_t byte = 0, end = packed.bytes(); byte < end; ++byte, table += 4) {
-          int32_t sum = 0; // of at most 255 * 256 per tap
-          for (int64_t tap = 0; tap < s.r * s.s; ++tap)
-            sum -= int32_t(packed.zeroPoint + dot.inputOffset()) * weight(channelOf(byte), tap / s.s, tap % s.s);
-          std::memcpy(table, &sum, 4);
-        }
+              dot.packWeights(quads, [&](int64_t lane, int64_t i) { return weight(channelOf(byteOf(vector, lane)), 4 * quad + i, column); });
+        for (int64_t vector = 0; vector < 4; ++vector)
+          for (int64_t lane = 0; lane < dot.lanes(); ++lane, table += 4) {
+            int32_t sum = 0; // of at most 255 * 256 per tap
+            for (int64_t tap = 0; tap < s.r * s.s; ++tap)
+              sum -= int32_t(packed.zeroPoint + dot.inputOffset()) * weight(channelOf(byteOf(vector, lane)), tap / s.s, tap % s.s);
+            std::memcpy(table, &sum, 4);
+          }
       }
     return data;
   };
@@ -118,19 +119,9 @@ static Value unpack(ImplicitLocOpBuilder &b, Value x, Value y, unsigned bits, bo
   return cast(mixed, llvm::cast<VectorType>(x.getType()));
 }
 
-/// Four vectors of quads, channels in order, from up to four rows of bytes.
+/// Four vectors of quads from up to four rows of bytes: lane `lane` of vector `vector` is byte byteOf(vector, lane).
 SmallVector<Value> DepthwiseQuads::interleave(ImplicitLocOpBuilder &b, ArrayRef<Value> rows) const {
-  // Unpacking works within 128 bits: quad k of 16 bytes goes to vector k. So that vectors hold consecutive channels,
-  // dwords that belong to vector k are first brought to place k of each 128 bits.
-  int64_t parts = bytes() / 16;
-  SmallVector<int64_t> order;
-  for (int64_t part = 0; part < parts; ++part)
-    for (int64_t vector = 0; vector < 4; ++vector)
-      for (int64_t i = 0; i < 4; ++i)
-        order.push_back((vector * parts + part) * 4 + i);
-  SmallVector<Value> x;
-  for (Value row : rows)
-    x.push_back(parts == 1 ? row : vector::ShuffleOp::create(b, row, row, order).getResult());
+  SmallVector<Value> x(rows);
   // Rows without weights: zeros, for LLVM 22 runs in circles over a row mixed with itself whose top bits are flipped later.
   x.resize(4, arith::ConstantOp::create(b, b.getZeroAttr(cast<VectorType>(rows[0].getType()))));
   SmallVector<Value> quads;
@@ -163,8 +154,10 @@ struct DepthwiseQuads::Tile {
     auto type = VectorType::get({count}, b.getI8Type());
     return arith::ConstantOp::create(b, DenseElementsAttr::get(type, b.getI8IntegerAttr(int8_t(kernel.zeroPoint))));
   }
-  int64_t channelInBlock(int64_t vector) const { return vector * dot.lanes() % blocks.width; }
-  int64_t slotOf(int64_t vector) const { return vector * dot.lanes() / blocks.width; }
+  /// Of a run of lanes of a vector.
+  int64_t channelInBlock(int64_t vector, int64_t run) const { return byteOf(vector, run * runLanes) % blocks.width; }
+  int64_t slotOf(int64_t vector, int64_t run) const { return byteOf(vector, run * runLanes) / blocks.width; }
+  int64_t runs() const { return dot.lanes() / runLanes; }
 
   /// One register of one row: the bytes of all slots at a column of the tile.
   Value emitBytes(int64_t row, int64_t column) {
@@ -194,8 +187,11 @@ struct DepthwiseQuads::Tile {
     Value start = vector::BitCastOp::create(b, type, loadBytes(operands.weights, at, dot.lanes() * 4));
     if (!operands.bias)
       return start;
-    Value bias = vector::LoadOp::create(b, type, operands.bias, addIndex(b, channel, channelInBlock(vector)));
-    return arith::AddIOp::create(b, start, bias);
+    SmallVector<Value> bias;
+    for (int64_t run = 0; run < runs(); ++run)
+      bias.push_back(vector::LoadOp::create(b, VectorType::get({runLanes}, b.getI32Type()), operands.bias,
+                                            addIndex(b, channel, channelInBlock(vector, run))));
+    return arith::AddIOp::create(b, start, joinRuns(b, bias));
   }
 
   void emit() {
@@ -233,9 +229,13 @@ struct DepthwiseQuads::Tile {
   void emitFinish(int64_t pixel, ArrayRef<Value> sums) {
     SmallVector<Epilogue::Vector, 4> vectors;
     for (int64_t vector = 0; vector < 4; ++vector) {
-      Value x = addIndex(b, firstPixel, kernel.slotStart(blocks, slotOf(vector)) + pixel);
-      Value row = addIndex(b, mulIndex(b, line, s.ow), x);
-      vectors.push_back({sums[vector], row, addIndex(b, channel, channelInBlock(vector)), Value(), channelInBlock(vector) > 0});
+      Epilogue::Vector &result = vectors.emplace_back();
+      result.value = sums[vector];
+      for (int64_t run = 0; run < runs(); ++run) {
+        Value x = addIndex(b, firstPixel, kernel.slotStart(blocks, slotOf(vector, run)) + pixel);
+        int64_t inBlock = channelInBlock(vector, run);
+        result.runs.push_back({addIndex(b, mulIndex(b, line, s.ow), x), addIndex(b, channel, inBlock), /*followsLast=*/inBlock > 0});
+      }
     }
     operands.epilogue.emit(operands.frame, vectors);
   }

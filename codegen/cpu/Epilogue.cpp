@@ -89,6 +89,18 @@ Value Epilogue::load(KernelFrame &frame, BlockArgument argument, Value row, Valu
   return emitLoad(b, type.getElementType(), buffer, offset, lanes);
 }
 
+Value Epilogue::load(KernelFrame &frame, BlockArgument argument, const Vector &vector) const {
+  int64_t lanes = cast<VectorType>(vector.value.getType()).getNumElements();
+  if (vector.runs.empty())
+    return load(frame, argument, vector.row, vector.column, vector.mask, lanes);
+  if (cast<RankedTensorType>(argument.getType()).getNumElements() == 1)
+    return load(frame, argument, vector.runs[0].row, vector.runs[0].column, Value(), lanes);
+  SmallVector<Value> runs;
+  for (const Run &run : vector.runs)
+    runs.push_back(load(frame, argument, run.row, run.column, Value(), runLanes));
+  return joinRuns(frame.b, runs);
+}
+
 std::optional<Epilogue::PackedResult> Epilogue::packedResult(Value yielded) const {
   auto quantize = yielded.getDefiningOp<nn::QuantizeOp>();
   if (!canPack || !quantize || !yielded.hasOneUse() || !isa<nn::YieldOp>(*yielded.user_begin()) || !quantize.getInput().getType().getElementType().isF32() ||
@@ -114,7 +126,7 @@ DenseMap<Value, Value> Epilogue::evaluate(KernelFrame &frame, const Vector &vect
       return it->second;
     Value result;
     if (auto argument = dyn_cast<BlockArgument>(operand)) {
-      result = load(frame, argument, vector.row, vector.column, vector.mask, lanes);
+      result = load(frame, argument, vector);
     } else {
       Value scalar = emitSplat(b, operand.getDefiningOp<nn::ConstantOp>());
       result = vector::BroadcastOp::create(b, VectorType::get({lanes}, scalar.getType()), scalar);
@@ -136,10 +148,29 @@ DenseMap<Value, Value> Epilogue::evaluate(KernelFrame &frame, const Vector &vect
   return values;
 }
 
-Value Epilogue::offsetOf(KernelFrame &frame, const Vector &vector) const {
+Value Epilogue::offsetOf(KernelFrame &frame, Value row, Value column) const {
   ImplicitLocOpBuilder &b = frame.b;
-  Value rowStart = arith::MulIOp::create(b, vector.row, arith::ConstantIndexOp::create(b, shape.back()));
-  return arith::AddIOp::create(b, rowStart, vector.column);
+  Value rowStart = arith::MulIOp::create(b, row, arith::ConstantIndexOp::create(b, shape.back()));
+  return arith::AddIOp::create(b, rowStart, column);
+}
+
+static Value extractLanes(ImplicitLocOpBuilder &b, Value vector, int64_t first, int64_t count) {
+  if (count == cast<VectorType>(vector.getType()).getNumElements())
+    return vector;
+  return vector::ExtractStridedSliceOp::create(b, vector, ArrayRef<int64_t>{first}, ArrayRef<int64_t>{count}, ArrayRef<int64_t>{1});
+}
+
+void Epilogue::store(KernelFrame &frame, const Vector &vector, Type element, Value value, Value output) const {
+  ImplicitLocOpBuilder &b = frame.b;
+  for (auto [i, run] : llvm::enumerate(vector.runs))
+    emitStore(b, element, extractLanes(b, value, i * runLanes, runLanes), output, offsetOf(frame, run.row, run.column));
+  if (!vector.runs.empty())
+    return;
+  Value at = offsetOf(frame, vector.row, vector.column);
+  if (vector.mask)
+    emitMaskedStore(b, element, value, output, at, vector.mask);
+  else
+    emitStore(b, element, value, output, at);
 }
 
 /// Stores each vector's part of `bytes`, those of neighbours together.
@@ -147,23 +178,33 @@ void Epilogue::storePacked(KernelFrame &frame, ArrayRef<Vector> vectors, Value b
   ImplicitLocOpBuilder &b = frame.b;
   int64_t lanes = cast<VectorType>(bytes.getType()).getNumElements() / packedVectors;
   Type byte = b.getIntegerType(8, /*isSigned=*/false);
-  for (size_t first = 0, last; first < vectors.size(); first = last) {
+  struct Piece {
+    Value row, column, mask;
+    bool followsLast;
+  };
+  SmallVector<Piece> pieces;
+  for (size_t i = 0, runs = vectors[0].runs.size(); i < runs; ++i)
+    for (const Vector &vector : vectors)
+      pieces.push_back({vector.runs[i].row, vector.runs[i].column, Value(), vector.runs[i].followsLast});
+  int64_t count = pieces.empty() ? lanes : runLanes;
+  if (pieces.empty())
+    for (const Vector &vector : vectors)
+      pieces.push_back({vector.row, vector.column, vector.mask, vector.followsLast});
+  for (size_t first = 0, last; first < pieces.size(); first = last) {
     last = first + 1;
-    while (last < vectors.size() && vectors[last].followsLast && !vectors[last].mask)
+    while (last < pieces.size() && pieces[last].followsLast && !pieces[last].mask)
       ++last;
-    Value part = bytes;
-    if (last - first != size_t(packedVectors))
-      part = vector::ExtractStridedSliceOp::create(b, bytes, ArrayRef<int64_t>{int64_t(first) * lanes}, ArrayRef<int64_t>{int64_t(last - first) * lanes},
-                                                   ArrayRef<int64_t>{1});
-    if (vectors[first].mask)
-      emitMaskedStore(b, byte, part, output, offsetOf(frame, vectors[first]), vectors[first].mask);
+    Value part = extractLanes(b, bytes, int64_t(first) * count, int64_t(last - first) * count), at = offsetOf(frame, pieces[first].row, pieces[first].column);
+    if (pieces[first].mask)
+      emitMaskedStore(b, byte, part, output, at, pieces[first].mask);
     else
-      emitStore(b, byte, part, output, offsetOf(frame, vectors[first]));
+      emitStore(b, byte, part, output, at);
   }
 }
 
 void Epilogue::emitGroup(KernelFrame &frame, ArrayRef<Vector> vectors) const {
   ImplicitLocOpBuilder &b = frame.b;
+  assert((vectors[0].runs.empty() || vectors.size() == size_t(packedVectors)) && "runs continue over four vectors");
   bool packs = vectors.size() > 1;
   auto results = nn::KernelOp(kernel).getBody().front().getTerminator()->getOperands();
   SmallVector<DenseMap<Value, Value>> values;
@@ -174,10 +215,7 @@ void Epilogue::emitGroup(KernelFrame &frame, ArrayRef<Vector> vectors) const {
       Value value = values.back()[result];
       if (packs && packedResult(result))
         continue;
-      if (vector.mask)
-        emitMaskedStore(b, element, value, flatOutputs[i], offsetOf(frame, vector), vector.mask);
-      else
-        emitStore(b, element, value, flatOutputs[i], offsetOf(frame, vector));
+      store(frame, vector, element, value, flatOutputs[i]);
     }
   }
   for (auto [i, result] : llvm::enumerate(results)) {
@@ -188,7 +226,8 @@ void Epilogue::emitGroup(KernelFrame &frame, ArrayRef<Vector> vectors) const {
     for (DenseMap<Value, Value> &each : values)
       quotients.push_back(each[result]);
     quotients.resize(packedVectors, quotients.back());
-    storePacked(frame, vectors, emitBytePack(b, quotients, packed->zeroPoint), flatOutputs[i]);
+    PackOrder order = vectors[0].runs.empty() ? PackOrder::vectors : PackOrder::runs;
+    storePacked(frame, vectors, emitBytePack(b, quotients, packed->zeroPoint, order), flatOutputs[i]);
   }
 }
 

@@ -19,10 +19,18 @@ public:
   /// Creates the flat views of the buffers; call once, at the start of the function.
   void prepare(KernelFrame &frame, const CpuTarget &target);
 
+  /// Lanes that lie side by side.
+  struct Run {
+    mlir::Value row, column;
+    bool followsLast; ///< the columns are those after the run's before it, in the same row
+  };
   /// The root's `value` for columns [column, column + lanes) of `row`; `mask` (may be null) switches lanes off.
   struct Vector {
     mlir::Value value, row, column, mask;
     bool followsLast = false; ///< the columns are those after the vector's before it, in the same row
+    /// Where not empty: lanes in runs of four, which lie there instead. The run after run i of one of four vectors is
+    /// run i of the next, that after the last one's is run i + 1 of the first: the order in which BytePack leaves them.
+    llvm::SmallVector<Run, 4> runs = {};
   };
   /// Stores the kernel's results there. Vectors are of one length; they should come in fours, which may be packed together.
   void emit(KernelFrame &frame, llvm::ArrayRef<Vector> vectors) const;
@@ -37,9 +45,11 @@ private:
   /// Values of the body for one vector: all but packed results, which get their quotients.
   llvm::DenseMap<mlir::Value, mlir::Value> evaluate(KernelFrame &frame, const Vector &vector, bool packs) const;
   void emitGroup(KernelFrame &frame, llvm::ArrayRef<Vector> vectors) const;
-  mlir::Value offsetOf(KernelFrame &frame, const Vector &vector) const;
+  mlir::Value offsetOf(KernelFrame &frame, mlir::Value row, mlir::Value column) const;
   void storePacked(KernelFrame &frame, llvm::ArrayRef<Vector> vectors, mlir::Value bytes, mlir::Value output) const;
   mlir::Value load(KernelFrame &frame, mlir::BlockArgument argument, mlir::Value row, mlir::Value column, mlir::Value mask, int64_t lanes) const;
+  mlir::Value load(KernelFrame &frame, mlir::BlockArgument argument, const Vector &vector) const;
+  void store(KernelFrame &frame, const Vector &vector, mlir::Type element, mlir::Value value, mlir::Value output) const;
 
   nn::KernelOp kernel;
   mlir::Operation *root = nullptr;
