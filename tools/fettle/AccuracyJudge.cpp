@@ -24,7 +24,7 @@ llvm::Expected<std::unique_ptr<AccuracyJudge>> AccuracyJudge::open(Environment &
   auto teacher = judge->subject->load(1);
   if (!teacher)
     return teacher.takeError();
-  judge->teacher = std::move(*teacher);
+  judge->teacher.emplace(context, std::move(*teacher));
   return judge;
 }
 
@@ -39,7 +39,7 @@ llvm::Expected<Evaluation> AccuracyJudge::evaluate(llvm::StringRef folder) {
   auto student = load(folder);
   if (!student)
     return student.takeError();
-  return evaluateModel(context, **student, teacher.get(), samples);
+  return evaluateModel(context, **student, &*teacher, samples);
 }
 
 llvm::Expected<double> AccuracyJudge::latency(llvm::StringRef folder) {
@@ -66,7 +66,7 @@ llvm::Expected<std::map<std::string, LayerLatency>> AccuracyJudge::timeLayers(ll
   if (!student)
     return student.takeError();
   std::vector<HostTensor> inputs = samples.sample(0);
-  TimedModel floats(context, *teacher, inputs, 0), integers(context, **student, inputs, specialization);
+  TimedModel floats(context, teacher->model(), inputs, 0), integers(context, **student, inputs, specialization);
   return cli::timeLayers(environment, floats, integers, layers);
 }
 
@@ -77,14 +77,14 @@ llvm::Expected<double> AccuracyJudge::divergence(llvm::StringRef folder) {
   const int64_t count = std::min(divergenceSamples, samples.size());
   double sum = 0;
   for (int64_t i = 0; i < count; ++i) {
-    std::vector<HostTensor> inputs = samples.sample(i * samples.size() / count);
-    auto ours = (*student)->run(inputs, &context);
+    const int64_t chosen = i * samples.size() / count;
+    auto ours = (*student)->run(samples.sample(chosen), &context);
     if (!ours)
       return ours.takeError();
-    auto theirs = teacher->run(inputs, &context);
+    auto theirs = teacher->answer(samples, chosen);
     if (!theirs)
       return theirs.takeError();
-    sum += outputDivergence(ours->front(), theirs->front());
+    sum += outputDivergence(ours->front(), *theirs);
   }
   return sum / double(count);
 }

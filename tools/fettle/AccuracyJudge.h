@@ -32,7 +32,7 @@ private:
   Environment &environment;
   mlir::MLIRContext &context;
   std::unique_ptr<Subject> subject;
-  std::unique_ptr<codegen::LoadedModel> teacher;
+  std::optional<Teacher> teacher;
   calibration::Samples samples;
   size_t specialization = 0; ///< of artifacts, that the samples are for
 };

@@ -40,7 +40,7 @@ llvm::Expected<ExitCode> EvaluateCommand::run(Environment &environment) {
     return student.takeError();
 
   std::unique_ptr<Subject> teacherSubject;
-  std::unique_ptr<codegen::LoadedModel> teacher;
+  std::optional<Teacher> teacher;
   if (!teacherPath.empty()) {
     auto opened = Subject::open(environment, context, teacherPath,
                                 (*subject)->teacherBindings(*bindings, data->specialization));
@@ -50,9 +50,9 @@ llvm::Expected<ExitCode> EvaluateCommand::run(Environment &environment) {
     auto loaded = teacherSubject->load(threads);
     if (!loaded)
       return loaded.takeError();
-    teacher = std::move(*loaded);
+    teacher.emplace(context, std::move(*loaded));
   }
-  auto result = evaluateModel(context, **student, teacher.get(), data->samples);
+  auto result = evaluateModel(context, **student, teacher ? &*teacher : nullptr, data->samples);
   if (!result)
     return result.takeError();
 

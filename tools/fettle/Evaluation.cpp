@@ -32,7 +32,7 @@ static std::vector<int64_t> classify(const HostTensor &output, int64_t rows) {
 }
 
 llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::LoadedModel &student,
-                                         codegen::LoadedModel *teacher, const calibration::Samples &samples) {
+                                         Teacher *teacher, const calibration::Samples &samples) {
   auto describe = [&](codegen::LoadedModel &model) -> llvm::Expected<const codegen::Manifest::Specialization *> {
     auto specialization = model.select(samples.sample(0));
     if (!specialization)
@@ -46,7 +46,7 @@ llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::Lo
     return makeFailure(ExitCode::Rejected, "the model has no output to be judged by");
   const codegen::Manifest::Tensor &judged = (*manifest)->outputs.front();
   if (teacher) {
-    auto other = describe(*teacher);
+    auto other = describe(teacher->model());
     if (!other)
       return other.takeError();
     if ((*other)->outputs.empty() || (*other)->outputs.front().shape != judged.shape)
@@ -76,11 +76,11 @@ llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::Lo
       return answer.takeError();
     std::vector<int64_t> classes = classify(answer->front(), rowsPerSample), teacherClasses;
     if (teacher) {
-      auto reference = teacher->run(inputs, &context);
+      auto reference = teacher->answer(samples, i);
       if (!reference)
         return reference.takeError();
-      difference.add(answer->front(), reference->front(), Tolerance());
-      teacherClasses = classify(reference->front(), rowsPerSample);
+      difference.add(answer->front(), *reference, Tolerance());
+      teacherClasses = classify(*reference, rowsPerSample);
     }
     for (int64_t row = 0; row < rowsPerSample; ++row) {
       bool isRight = !labels.empty() && classes[row] == labels[i * rowsPerSample + row];

@@ -4,6 +4,7 @@
 
 #include "calibration/AccuracyDrop.h"
 #include "tools/fettle/Subject.h"
+#include "tools/fettle/Teacher.h"
 
 namespace fettle::cli {
 
@@ -24,7 +25,7 @@ struct Evaluation {
 
 /// `teacher` may be null.
 llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::LoadedModel &student,
-                                         codegen::LoadedModel *teacher, const calibration::Samples &samples);
+                                         Teacher *teacher, const calibration::Samples &samples);
 
 /// How far a student's output is from its teacher's: the Kullback-Leibler divergence of the classes along the last axis, a
 /// mean over the rows; where there is one number a row, the squared error relative to the teacher's power.

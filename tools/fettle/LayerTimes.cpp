@@ -9,8 +9,8 @@ namespace fettle::cli {
 /// What else the machine does comes and goes: short turns, each model's fastest counts.
 static constexpr int turns = 4;
 static constexpr double secondsOfTurn = 0.05;
-/// Fastest times of one thing differ by less than this share.
-static constexpr double noise = 0.03;
+/// Fastest times of one thing differ by less than this share, and a few ticks of the clock.
+static constexpr double noise = 0.03, ticks = 0.05;
 
 TimedModel::TimedModel(mlir::MLIRContext &context, codegen::LoadedModel &model, std::vector<HostTensor> inputs, size_t specialization)
     : model(model), buffers(std::move(inputs), model.outputTypes(&context, specialization)), specialization(specialization) {}
@@ -74,7 +74,7 @@ llvm::Expected<std::pair<double, double>> timeCalls(Environment &environment, Ti
 std::vector<std::string> slowerInIntegers(const std::map<std::string, LayerLatency> &layers) {
   std::vector<std::string> slower;
   for (const auto &[name, latency] : layers)
-    if (latency.integerMicroseconds > (1 + noise) * latency.floatMicroseconds)
+    if (latency.integerMicroseconds > (1 + noise) * latency.floatMicroseconds + ticks)
       slower.push_back(name);
   return slower;
 }

@@ -32,7 +32,7 @@ TEST(LayerTimes, LayersAreFoundByTheirFirstNode) {
 }
 
 TEST(LayerTimes, ALittleSlowerIsNotSlower) {
-  EXPECT_EQ(slowerInIntegers({{"fast", {10, 3, false}}, {"same", {10, 10.2, false}}, {"slow", {10, 11, false}}}),
+  EXPECT_EQ(slowerInIntegers({{"fast", {10, 3, false}}, {"same", {10, 10.2, false}}, {"tiny", {0.1, 0.13, false}}, {"slow", {10, 11, false}}}),
             (std::vector<std::string>{"slow"}));
 }
 
