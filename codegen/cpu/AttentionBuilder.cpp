@@ -65,10 +65,11 @@ private:
   Value fillLanes(Value vector, int64_t active, float other) {
     return active == lanes() ? vector : Value(arith::SelectOp::create(b(), laneMask(active), vector, splat(other)));
   }
-  /// Folds a row of `keys` scores with several accumulators, which are then combined.
-  Value foldRow(int64_t keys, Value initial,
-                llvm::function_ref<Value(Value column, int64_t active, Value carried)> step,
+  /// Folds a row of `keys` scores into one vector, by several accumulators. Of that at `column`, `active` lanes exist.
+  Value foldRow(int64_t keys, llvm::function_ref<Value(Value column, int64_t active)> valueOf,
                 llvm::function_ref<Value(Value, Value)> combine);
+  /// The vectors in `partial` of the `active` rows from `row` on, folded into a lane each; `other` in lanes beyond.
+  Value foldPartial(Value row, int64_t active, float other, llvm::function_ref<Value(Value, Value)> combine);
   /// Runs `body` where a query row of [firstRow, firstRow + rows) sees a key from `firstKey` on.
   void ifSeen(Value firstRow, int64_t rows, Value firstKey, llvm::function_ref<void()> body);
   /// For each vector of `extent` elements: where it starts and how many of its lanes exist.
@@ -121,9 +122,9 @@ private:
   std::optional<FusedExpression> mask;
   SmallVector<FusedExpression> outputs;
   std::optional<FlatFrame> frame;
-  // Scratch: see the essay. Per row of a block: its maximum; the shift of its exponentials; their sum, a vector; the
+  // Scratch: see the essay. Per row of a block: a vector of maxima, then of sums; the shift of its exponentials; the
   // factor `alpha`. With several blocks of keys, per row of the chunk: the state of the online softmax.
-  Value queries, keysTransposed, values, scores, maxima, shifts, partialSums, alpha;
+  Value queries, keysTransposed, values, scores, partial, shifts, alpha;
   Value runningMax, runningSum, accumulated;
   Value batch, head, keyHead, chunkStart;
 };
@@ -173,8 +174,8 @@ LoweredKernel AttentionEmitter::emit(OpBuilder &moduleBuilder) {
     values = frame->scratch(f32, shape.keyBlock * llvm::alignTo(shape.width, shape.resultTile.vectors * lanes()));
   }
   scores = frame->scratch(f32, shape.rowBlock * shape.keyBlock);
-  partialSums = frame->scratch(f32, shape.rowBlock * lanes());
-  for (Value *perRow : {&maxima, &shifts, &alpha})
+  partial = frame->scratch(f32, shape.rowBlock * lanes());
+  for (Value *perRow : {&shifts, &alpha})
     *perRow = frame->scratch(f32, rows);
   if (shape.keyBlocks() > 1) {
     runningMax = frame->scratch(f32, shape.chunkRows + lanes());
@@ -397,21 +398,31 @@ void AttentionEmitter::emitScores(int64_t keys) {
       });
 }
 
-Value AttentionEmitter::foldRow(int64_t keys, Value initial, llvm::function_ref<Value(Value, int64_t, Value)> step,
+// Starts from the first vectors, not from a neutral element: with few keys that would be as many steps again.
+Value AttentionEmitter::foldRow(int64_t keys, llvm::function_ref<Value(Value, int64_t)> valueOf,
                                 llvm::function_ref<Value(Value, Value)> combine) {
-  constexpr int64_t parts = 4; // accumulators
-  int64_t turn = parts * lanes(), whole = keys / turn * turn;
-  CarriedValues carried =
-      emitFor(b(), 0, whole, turn, CarriedValues(parts, initial), [&](Value column, ValueRange values) {
-        CarriedValues next;
-        for (int64_t i = 0; i < parts; ++i)
-          next.push_back(step(addIndex(b(), column, i * lanes()), lanes(), values[i]));
-        return next;
-      });
+  constexpr int64_t most = 4; // accumulators
+  int64_t turn = most * lanes(), whole = std::max(turn, keys / turn * turn);
+  auto valueAt = [&](int64_t column) {
+    return valueOf(indexConstant(b(), column), std::min(lanes(), keys - column));
+  };
+  CarriedValues parts;
+  for (int64_t column = 0; column < std::min(turn, keys); column += lanes())
+    parts.push_back(valueAt(column));
+  if (whole > turn)
+    parts = emitFor(b(), turn, whole, turn, parts, [&](Value column, ValueRange carried) {
+      CarriedValues next;
+      for (int64_t i = 0; i < most; ++i)
+        next.push_back(combine(valueOf(addIndex(b(), column, i * lanes()), lanes()), carried[i]));
+      return next;
+    });
   for (int64_t i = 0; whole + i * lanes() < keys; ++i)
-    carried[i] =
-        step(indexConstant(b(), whole + i * lanes()), std::min(lanes(), keys - whole - i * lanes()), carried[i]);
-  return combine(combine(carried[0], carried[1]), combine(carried[2], carried[3]));
+    parts[i] = combine(valueAt(whole + i * lanes()), parts[i]);
+  while (parts.size() > 1) {
+    Value last = parts.pop_back_val();
+    parts.front() = combine(parts.front(), last);
+  }
+  return parts.front();
 }
 
 Value AttentionEmitter::finishScore(Value score, Value queryRow, Value key, int64_t active) {
@@ -439,48 +450,52 @@ Value AttentionEmitter::finishScore(Value score, Value queryRow, Value key, int6
   return score;
 }
 
-// Final scores and their maximum, which goes to `maxima`.
+// Final scores and their maxima, lane by lane.
 void AttentionEmitter::emitRowMaximum(Value row, Value firstRow, Value firstKey, int64_t keys) {
   Value from = queryRow(addIndex(b(), firstRow, row)), rowBase = mulIndex(b(), row, shape.keyBlock);
+  auto finish = [&](Value column, int64_t active) {
+    Value at = addIndex(b(), rowBase, column), raw = load(scores, at);
+    Value score = finishScore(raw, from, addIndex(b(), firstKey, column), active);
+    if (score != raw)
+      store(score, scores, at);
+    return fillLanes(score, active, -std::numeric_limits<float>::infinity());
+  };
   auto larger = [&](Value x, Value y) { return maximum(x, y); };
-  Value best = foldRow(
-      keys, splat(-std::numeric_limits<float>::infinity()),
-      [&](Value column, int64_t active, Value carried) {
-        Value at = addIndex(b(), rowBase, column), raw = load(scores, at);
-        Value score = finishScore(raw, from, addIndex(b(), firstKey, column), active);
-        if (score != raw)
-          store(score, scores, at);
-        return maximum(fillLanes(score, active, -std::numeric_limits<float>::infinity()), carried);
-      },
-      larger);
-  storeScalar(emitLargestLane(b(), best), maxima, row);
+  store(foldRow(keys, finish, larger), partial, mulIndex(b(), row, lanes()));
 }
 
-// Sums of a row stay a vector here: as many rows as lanes are summed at once. Lanes beyond the keys are filled up in
-// registers only, since a store of some lanes is one that a load of all has to wait for.
+// Exponentials and their sums, lane by lane. Lanes beyond the keys are filled up in registers only: a store of some
+// lanes is one that a load of all has to wait for.
 void AttentionEmitter::emitRowExponentials(Value row, int64_t keys) {
   Value rowBase = mulIndex(b(), row, shape.keyBlock), shift = broadcast(loadScalar(shifts, row));
+  auto exponential = [&](Value column, int64_t active) {
+    Value at = addIndex(b(), rowBase, column);
+    Value p = emitExp2(b(), arith::SubFOp::create(b(), load(scores, at), shift));
+    store(p, scores, at);
+    return fillLanes(p, active, 0);
+  };
   auto add = [&](Value x, Value y) -> Value { return arith::AddFOp::create(b(), x, y); };
-  Value total = foldRow(
-      keys, splat(0),
-      [&](Value column, int64_t active, Value carried) {
-        Value at = addIndex(b(), rowBase, column);
-        Value p = emitExp2(b(), arith::SubFOp::create(b(), load(scores, at), shift));
-        store(p, scores, at);
-        return add(carried, fillLanes(p, active, 0));
-      },
-      add);
-  store(total, partialSums, mulIndex(b(), row, lanes()));
+  store(foldRow(keys, exponential, add), partial, mulIndex(b(), row, lanes()));
 }
 
-// Two passes over the scores of a block of rows; what happens once per row in
-// between is done for a vector of rows at a time. `alpha` becomes 1 / sum, or with several
-// blocks of keys the factor for what was accumulated before.
+Value AttentionEmitter::foldPartial(Value row, int64_t active, float other,
+                                    llvm::function_ref<Value(Value, Value)> combine) {
+  SmallVector<Value> rows(lanes(), splat(other));
+  for (int64_t i = 0; i < active; ++i)
+    rows[i] = load(partial, mulIndex(b(), addIndex(b(), row, i), lanes()));
+  return emitFoldOfRows(b(), rows, combine);
+}
+
+// Two passes over the scores of a block of rows; what happens once per row in between, the last steps of its maximum
+// and of its sum too, is done for a vector of rows at a time. `alpha` becomes 1 / sum, or with several blocks of keys
+// the factor for what was accumulated before.
 void AttentionEmitter::emitSoftmax(Value firstRow, Value firstKey, int64_t keys) {
   emitFor(b(), 0, shape.rowBlock, 1, [&](Value row) { emitRowMaximum(row, firstRow, firstKey, keys); });
   Value lowest = splat(-std::numeric_limits<float>::infinity());
   forVectors(shape.rowBlock, [&](Value row, int64_t active) {
-    Value best = load(maxima, row), before;
+    Value best = foldPartial(row, active, -std::numeric_limits<float>::infinity(),
+                             [&](Value x, Value y) { return maximum(x, y); });
+    Value before;
     if (runningMax) {
       before = load(runningMax, addIndex(b(), firstRow, row));
       best = maximum(best, before);
@@ -495,10 +510,8 @@ void AttentionEmitter::emitSoftmax(Value firstRow, Value firstKey, int64_t keys)
   });
   emitFor(b(), 0, shape.rowBlock, 1, [&](Value row) { emitRowExponentials(row, keys); });
   forVectors(shape.rowBlock, [&](Value row, int64_t active) {
-    SmallVector<Value> partial(lanes(), splat(0));
-    for (int64_t i = 0; i < active; ++i)
-      partial[i] = load(partialSums, mulIndex(b(), addIndex(b(), row, i), lanes()));
-    Value sum = emitSumsOfRows(b(), partial);
+    Value sum =
+        foldPartial(row, active, 0, [&](Value x, Value y) -> Value { return arith::AddFOp::create(b(), x, y); });
     if (runningSum) {
       Value chunkRow = addIndex(b(), firstRow, row);
       sum = emitMultiplyAdd(b(), target.hasFma, load(runningSum, chunkRow), load(alpha, row), sum);

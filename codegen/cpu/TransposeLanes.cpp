@@ -7,8 +7,8 @@
 //   ijkl     imko     cgko
 //   mnop     jnlp     dhlp
 // Each step is one two-operand shuffle per row: n log n shuffles for n rows,
-// where moving the elements one by one takes n * n loads and stores. Where only the sums
-// of the rows are wanted, both results of an exchange are added at once: 2 n shuffles.
+// where moving the elements one by one takes n * n loads and stores. Where only the sums (or
+// maxima) of the rows are wanted, both results of an exchange are added at once: 2 n shuffles.
 //
 //===----------------------------------------------------------------------===//
 
@@ -39,18 +39,23 @@ SmallVector<Value> emitTransposeLanes(ImplicitLocOpBuilder &b, SmallVector<Value
   return rows;
 }
 
-Value emitSumsOfRows(ImplicitLocOpBuilder &b, SmallVector<Value> rows) {
+Value emitFoldOfRows(ImplicitLocOpBuilder &b, SmallVector<Value> rows,
+                     llvm::function_ref<Value(Value, Value)> combine) {
   // After the step with k, rows that differ in bit k of their number are one, and lanes stand for that bit.
   int64_t lanes = rows.size();
   for (int64_t k = 1; k < lanes; k *= 2) {
-    SmallVector<Value> sums;
+    SmallVector<Value> folded;
     for (size_t i = 0; i < rows.size(); i += 2) {
       auto [upper, lower] = exchange(b, rows[i], rows[i + 1], lanes, k);
-      sums.push_back(arith::AddFOp::create(b, upper, lower));
+      folded.push_back(combine(upper, lower));
     }
-    rows = sums;
+    rows = folded;
   }
   return rows.front();
+}
+
+Value emitSumsOfRows(ImplicitLocOpBuilder &b, SmallVector<Value> rows) {
+  return emitFoldOfRows(b, std::move(rows), [&](Value x, Value y) -> Value { return arith::AddFOp::create(b, x, y); });
 }
 
 Value emitLargestLane(ImplicitLocOpBuilder &b, Value vector) {

@@ -9,6 +9,11 @@ namespace fettle::codegen {
 /// Lane i of result j is lane j of row i. As many rows as lanes, a power of two.
 llvm::SmallVector<mlir::Value> emitTransposeLanes(mlir::ImplicitLocOpBuilder &b, llvm::SmallVector<mlir::Value> rows);
 
+/// Lane i of the result is what `combine`, lane by lane of two vectors, makes of row i. As many rows as lanes, a power
+/// of two.
+mlir::Value emitFoldOfRows(mlir::ImplicitLocOpBuilder &b, llvm::SmallVector<mlir::Value> rows,
+                           llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> combine);
+
 /// Lane i of the result is the sum of the lanes of row i (floats). As many rows as lanes, a power of two.
 mlir::Value emitSumsOfRows(mlir::ImplicitLocOpBuilder &b, llvm::SmallVector<mlir::Value> rows);
 
