@@ -14,6 +14,8 @@
 // model of it; a local optimum may be all that is found. Cost: about 2 evaluations per step of the walk, of which each stream of
 // tokens has about `walkSteps`, as many as all sites together at worst; and at most `maxExchanges` for the exchanges.
 //
+// A goal that no plan reaches is found out by costs alone, before any plan is judged: site by site what costs least.
+//
 // Time falls with the cost, but not in proportion: a goal for time becomes a goal for the cost, which is moved along the line through
 // what was measured with all tokens and what was measured last, until the time is within its goal or no tokens are left to remove.
 //
@@ -76,8 +78,10 @@ private:
   using Candidate = std::optional<TokenPoint>;
 
   llvm::Error judge(TokenPoint &point);
+  llvm::Error start();
   llvm::Error walk();
   llvm::Error exchange();
+  llvm::Expected<TokenPoint> cheapest();
   llvm::Expected<Candidate> step(const TokenPoint &from, size_t site);
   llvm::Expected<Candidate> fit(TokenPlan plan, size_t site);
 
@@ -128,14 +132,38 @@ llvm::Expected<TokenSearch::Candidate> TokenSearch::step(const TokenPoint &from,
   }
 }
 
+llvm::Error TokenSearch::start() {
+  TokenPoint point{empty};
+  if (llvm::Error error = problem.cost(point.plan).moveInto(point.cost))
+    return error;
+  if (llvm::Error error = judge(point))
+    return error;
+  result.path.push_back(std::move(point));
+  return llvm::Error::success();
+}
+
+/// The least cost in steps of the walk, site by site in program order: what is removed early saves most.
+llvm::Expected<TokenPoint> TokenSearch::cheapest() {
+  TokenPoint best = result.path.front();
+  for (size_t site = 0; site < problem.sites.size(); ++site) {
+    int64_t longest = 0;
+    for (TokenPoint point = best;;) {
+      point.plan.steps[site].removed += std::max<int64_t>(1, problem.sites[site].tokens / walkSteps);
+      makeFeasible(problem.sites, point.plan);
+      if (point.plan.steps[site].removed == longest)
+        break;
+      longest = point.plan.steps[site].removed;
+      if (llvm::Error error = problem.cost(point.plan).moveInto(point.cost))
+        return std::move(error);
+      if (point.cost < best.cost)
+        best = point;
+    }
+  }
+  return best;
+}
+
 llvm::Error TokenSearch::walk() {
   constexpr double never = std::numeric_limits<double>::infinity();
-  TokenPoint start{empty};
-  if (llvm::Error error = problem.cost(start.plan).moveInto(start.cost))
-    return error;
-  if (llvm::Error error = judge(start))
-    return error;
-  result.path.push_back(std::move(start));
   struct Move {
     double price = -never; ///< rise of divergence per cost saved, when last looked at
     size_t seen = 0;       ///< length of the path then
@@ -212,6 +240,21 @@ llvm::Error TokenSearch::exchange() {
 }
 
 llvm::Expected<TokenSearchResult> TokenSearch::run() {
+  if (llvm::Error error = start())
+    return std::move(error);
+  if (result.path.back().cost > goal) {
+    auto least = cheapest();
+    if (!least)
+      return least.takeError();
+    if (least->cost > goal) {
+      if (least->cost == result.path.back().cost)
+        return std::move(result);
+      if (llvm::Error error = judge(*least))
+        return std::move(error);
+      result.path.push_back(std::move(*least));
+      return std::move(result);
+    }
+  }
   if (llvm::Error error = walk())
     return std::move(error);
   if (result.reachesGoal && result.path.size() > 1)

@@ -35,7 +35,7 @@ struct TokenPoint {
 
 struct TokenSearchResult {
   /// Plans of falling cost, the first without removals, the last the one to take: of the least divergence that was found within
-  /// `goal`, or of the least cost if none is.
+  /// `goal`, or of about the least cost if none is.
   std::vector<TokenPoint> path;
   bool reachesGoal = false;
   std::optional<double> latency; ///< of the last plan, where it was asked for

@@ -64,7 +64,7 @@ def check_variants(folder):
 def check_profile(folder):
     """The same artifact from samples and from the plan in a profile, with any number of threads; a plan for another model is refused."""
     profile = os.path.join(folder, "plan.json")
-    goal = [*PLAIN, "--set", "tokens.macs=0.75"]
+    goal = [*PLAIN, "--set", "tokens.macs=0.8"]
     told = os.path.join(folder, "told.json")
     done = expect(DONE, "calibrate", VIT, CALIBRATION, *goal, "-o", profile, "--json", told)
     for text in ("a plan of tokens on 128 samples", "tokens merged by features, any of any, 2 rounds: 17 -> ", "% of the time, divergence"):
@@ -89,24 +89,21 @@ def check_profile(folder):
 
 def check_budget(folder):
     """Fewer tokens go than the goal asks for if the budget does not bear it."""
-    out = os.path.join(folder, "out")
-    searching = ["compile", VIT, *PLAIN, "--set", "tokens.macs=0.45", "--calibration", CALIBRATION, "--evaluation", EVALUATION, "-o", out]
-    expect(DONE, *searching)
-    free = report_of(out)
-    check(free["tokens"]["macs_after"] <= 0.45 * free["tokens"]["macs_before"], f"{free['tokens']}")
-    drop = free["accuracy"]["drop"]
-    check(drop > 0, f"the goal costs nothing: {free['accuracy']}")
-    expect(DONE, *searching, "--max-drop", f"{drop / 2}%")
-    held = report_of(out)
-    check(held["accuracy"]["passed"] and held["accuracy"]["drop"] <= drop / 2, f"{held['accuracy']}")
-    check(held["tokens"]["macs_after"] > free["tokens"]["macs_after"], "the budget holds without more tokens")
+    out, allowed = os.path.join(folder, "out"), 0.6
+    expect(DONE, "compile", VIT, *PLAIN, "--set", "tokens.macs=0.45", "--calibration", CALIBRATION, "--evaluation", EVALUATION, "-o", out,
+           "--max-drop", f"{allowed}%")
+    report = report_of(out)
+    tokens, accuracy = report["tokens"], report["accuracy"]
+    # The last of the front is what the goal asked for.
+    wanted = tokens["front"][-1]
+    check(wanted["macs"] <= 0.45 * tokens["macs_before"] and accuracy["teacher_top1"] - wanted["top1"] > allowed, f"the budget bears the goal: {wanted}")
+    check(accuracy["passed"] and accuracy["drop"] <= allowed, f"{accuracy}")
+    check(tokens["macs_after"] > wanted["macs"], "the budget holds without more tokens")
     # What was measured is told of the plan that was taken.
-    for told in (free["tokens"], held["tokens"]):
-        check(told["divergence"] > 0 and told["latency_share"] > 0, f"not measured: {told}")
-        for site in told["sites"]:
-            is_measured = site["divergence"] is not None and site["saved_us"] is not None
-            check(is_measured == (site["tokens_out"] < site["tokens_in"]), f"not measured: {site}")
-    check(held["tokens"]["divergence"] < free["tokens"]["divergence"], "more tokens are not closer to the float model")
+    check(0 < tokens["divergence"] < wanted["divergence"] and tokens["latency_share"] > 0, f"not measured: {tokens}")
+    for site in tokens["sites"]:
+        is_measured = site["divergence"] is not None and site["saved_us"] is not None
+        check(is_measured == (site["tokens_out"] < site["tokens_in"]), f"not measured: {site}")
 
 
 def check_integers(folder):
