@@ -24,6 +24,12 @@ def fettle_json(*arguments):
     return json.loads(done.stdout)
 
 
+def report_of(artifact):
+    """The artifact's report.json."""
+    with open(os.path.join(artifact, "report.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
 def skip(reason):
     print(f"skipped: {reason}")
     sys.exit(SKIPPED)

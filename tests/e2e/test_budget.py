@@ -195,8 +195,7 @@ def check_real_networks(folder):
         out = os.path.join(folder, model)
         done = command.fettle("compile", *datasets.network_arguments(shared, model), "--recipe", "int8", "--calibration", few,
                               "--evaluation", many, "--max-drop", allowed + "%", "-o", out)
-        with open(os.path.join(out, "report.json"), encoding="utf-8") as file:
-            report = json.load(file)
+        report = command.report_of(out)
         reverted = sum(layer["precision"] == "float" for layer in report["layers"])
         print(f"{model}: drop {report['accuracy']['drop']:.3f} points, {allowed} allowed, {reverted} layers in float", flush=True)
         check(done.returncode == DONE and report["accuracy"]["drop"] <= float(allowed),

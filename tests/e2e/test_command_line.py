@@ -115,7 +115,7 @@ def check_json(model, artifact, folder):
     expect(DONE, "inspect", artifact, "--json", path)
     check(json.load(open(path))["schema_version"] == 1, "--json FILE")
     expect(FILE, "inspect", artifact, "--json", os.path.join(folder, "no", "such.json"))
-    report = json.load(open(os.path.join(artifact, "report.json")))
+    report = command.report_of(artifact)
     check(report["schema_version"] == 1 and report["phases"], "report.json")
 
 
@@ -142,7 +142,7 @@ def check_runs(model, artifact, folder):
     expect(DONE, "compare", artifact, other, "--data", data, "--atol", "100")
     gated = os.path.join(folder, "gated")
     expect(DONE, "compile", model, "-o", gated, "--dim", "N=1", "--evaluation", data, "--max-drop", "1%")
-    check(json.load(open(os.path.join(gated, "report.json")))["accuracy"]["passed"] is True, "report of a passed gate")
+    check(command.report_of(gated)["accuracy"]["passed"] is True, "report of a passed gate")
     expect(DONE, "explain", artifact, "relu")
     expect(USAGE, "explain", artifact, "rely", says=["relu"])
 

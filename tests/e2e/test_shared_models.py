@@ -2,7 +2,6 @@
 removed operators is refused, with all of them named. Arguments: only models whose path contains one of them."""
 
 import glob
-import json
 import os
 import re
 import sys
@@ -56,8 +55,7 @@ def check_refused(model, operators, scratch):
 
 def check_arena(model, artifact):
     """The arena is hardly larger than what lives at once."""
-    with open(os.path.join(artifact, "report.json"), encoding="utf-8") as file:
-        report = json.load(file)
+    report = command.report_of(artifact)
     arena, live = report["arena_bytes"], report["largest_live_bytes"]
     return [] if arena <= 1.1 * live else [f"{model}: an arena of {arena} bytes, though no more than {live} live at once"]
 

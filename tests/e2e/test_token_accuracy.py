@@ -1,6 +1,5 @@
 """What fewer tokens cost on the transformers of ../shared, the schedule searched by one recipe."""
 
-import json
 import os
 
 import command
@@ -23,8 +22,7 @@ def problems_of(lines):
                 problems.append(f"{model}: compile: exit status {done.returncode}\n{done.stderr}")
                 continue
             facts = command.fettle_json("evaluate", artifact, many, "--teacher", arguments[0])
-            with open(os.path.join(artifact, "report.json"), encoding="utf-8") as file:
-                tokens = json.load(file)["tokens"]
+            tokens = command.report_of(artifact)["tokens"]
         share = tokens["macs_after"] / tokens["macs_before"]
         print(f"{model}: {100 * share:.1f} % of the multiply-adds, top-1 {facts['top1']:.2f} %, agreement {facts['agreement']:.2f} %", flush=True)
         if share > goal or facts["top1"] < top1 or facts["agreement"] < agreement:

@@ -13,12 +13,7 @@ DONE, REJECTED, USAGE, GATE = 0, 1, 2, 3
 PLAIN = ["--recipe", "tokens", "--set", "tokens.metric=features", "--set", "tokens.matching=global"]
 
 expectations = command.Expectations()
-check, expect = expectations.check, expectations.expect
-
-
-def report_of(artifact):
-    with open(os.path.join(artifact, "report.json"), encoding="utf-8") as file:
-        return json.load(file)
+check, expect, report_of = expectations.check, expectations.expect, command.report_of
 
 
 def check_goals(folder):

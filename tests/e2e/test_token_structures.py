@@ -2,7 +2,6 @@
 an artifact answers as without the recipe, bit by bit; with tokens removed the artifact answers as ONNX Runtime does on the export of
 the same recipe. Skipped without numpy, onnx and onnxruntime. Arguments: only these structures."""
 
-import json
 import os
 import sys
 
@@ -247,10 +246,6 @@ class Structure:
         self.check(error < 1e-3, f"{self.label}: {what} is {error:.1e} of the largest value away")
         return error
 
-    def report(self, artifact):
-        with open(os.path.join(artifact, "report.json"), encoding="utf-8") as file:
-            return json.load(file)["tokens"]
-
 
 def check(structure, outcome):
     """The structure and what is to come of it."""
@@ -262,7 +257,7 @@ def check(structure, outcome):
     wanted = structure.run(float_artifact)
     structure.expect_close("the float artifact, from ONNX Runtime on the model,", wanted, structure.run_onnxruntime(structure.model))
     structure.check(numpy.array_equal(structure.run(same), wanted), f"{structure.label}: not the identity with nothing removed")
-    tokens = structure.report(fewer)
+    tokens = command.report_of(fewer)["tokens"]
     sites = [(site["tokens_in"], site["tokens_out"]) for site in tokens["sites"]]
     if not isinstance(outcome, tuple):
         structure.check(not sites, f"{structure.label}: tokens are removed: {sites}")

@@ -1,7 +1,6 @@
 """What is told about removed tokens, by `compile` and `explain`, in report.html and in pictures, and why some stay."""
 
 import filecmp
-import json
 import os
 import re
 import xml.dom.minidom
@@ -15,12 +14,7 @@ IMAGES = [os.path.join(FOLDER, "data", f"images_{part}.npz") for part in ("calib
 DONE, REJECTED, USAGE, FILE = 0, 1, 2, 4
 
 expectations = command.Expectations()
-check, expect = expectations.check, expectations.expect
-
-
-def report_of(artifact):
-    with open(os.path.join(artifact, "report.json"), encoding="utf-8") as file:
-        return json.load(file)
+check, expect, report_of = expectations.check, expectations.expect, command.report_of
 
 
 def check_removed(folder):

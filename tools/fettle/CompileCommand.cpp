@@ -240,8 +240,9 @@ static llvm::Error timeLayers(const CompileRequest &request, CompileResult &resu
 
 /// Compiles again with so few tokens removed that the gate holds, if there are such plans.
 llvm::Error CompileCommand::searchTokens(Environment &environment, mlir::MLIRContext &context, CompileRequest &request,
-                                         CompileResult &result, AccuracyJudge &judge, const AccuracyGate &gate) const {
-  auto plan = searchTokenBudget(environment, context, request, result, judge, gate);
+                                         CompileResult &result, StudentMaker &students, AccuracyJudge &judge,
+                                         const AccuracyGate &gate) const {
+  auto plan = searchTokenBudget(environment, students, *result.tokens, judge, gate);
   if (!plan)
     return plan.takeError();
   request.tokenPlan = std::move(*plan);
@@ -315,19 +316,21 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
     if (llvm::Error error = evaluate())
       return std::move(error);
     const Evaluation first = *accuracy.evaluation;
-    bool searched = result->tokens && result->tokens->path.size() > 1;
-    if (searched) {
-      if (llvm::Error error =
-              measureTokenFront(environment, context, *request, *result, **judge).moveInto(result->tokens->front))
+    if (result->tokens && result->tokens->path.size() > 1) {
+      auto students = StudentMaker::create(environment, context, *request, result->name);
+      if (!students)
+        return students.takeError();
+      TokenReport &tokens = *result->tokens;
+      if (llvm::Error error = measureTokenFront(environment, *students, tokens.path, **judge).moveInto(tokens.front))
         return std::move(error);
-      request->tokenPlan = result->tokens->path.back().plan;
-    }
-    if (!accuracy.passed && searched) {
-      if (llvm::Error error = searchTokens(environment, context, *request, *result, **judge, **gate))
-        return std::move(error);
-      accuracy.before = first;
-      if (llvm::Error error = evaluate())
-        return std::move(error);
+      request->tokenPlan = tokens.path.back().plan;
+      if (!accuracy.passed) {
+        if (llvm::Error error = searchTokens(environment, context, *request, *result, *students, **judge, **gate))
+          return std::move(error);
+        accuracy.before = first;
+        if (llvm::Error error = evaluate())
+          return std::move(error);
+      }
     }
     if (llvm::Error error = timeLayers(*request, *result, **judge))
       return std::move(error);

@@ -5,7 +5,7 @@
 #include "tools/fettle/AccuracySearch.h"
 #include "tools/fettle/Command.h"
 #include "tools/fettle/ModelOptions.h"
-#include "tools/fettle/Pipeline.h"
+#include "tools/fettle/StudentMaker.h"
 
 namespace fettle::cli {
 
@@ -22,7 +22,7 @@ private:
   /// What --max-drop and --confidence say, if anything.
   llvm::Expected<std::optional<AccuracyGate>> makeGate() const;
   llvm::Error searchTokens(Environment &environment, mlir::MLIRContext &context, CompileRequest &request,
-                           CompileResult &result, AccuracyJudge &judge, const AccuracyGate &gate) const;
+                           CompileResult &result, StudentMaker &students, AccuracyJudge &judge, const AccuracyGate &gate) const;
   llvm::Expected<bool> search(Environment &environment, mlir::MLIRContext &context, CompileRequest &request, CompileResult &result,
                               AccuracyJudge &judge, const AccuracyGate &gate) const;
 

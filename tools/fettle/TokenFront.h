@@ -4,19 +4,19 @@
 
 #include "tools/fettle/AccuracyJudge.h"
 #include "tools/fettle/AccuracySearch.h"
+#include "tools/fettle/StudentMaker.h"
 
 namespace fettle::cli {
 
-/// Compiles an artifact for some of the plans that the search for `result` came by, from all tokens to the fewest, and measures each: accuracy on
+/// Compiles an artifact for some of the plans on the path of a search, from all tokens to the fewest, and measures each: accuracy on
 /// the samples of `judge`, time, size.
-llvm::Expected<std::vector<TokenFrontPoint>> measureTokenFront(Environment &environment, mlir::MLIRContext &context,
-                                                               const CompileRequest &request, const CompileResult &result,
+llvm::Expected<std::vector<TokenFrontPoint>> measureTokenFront(Environment &environment, StudentMaker &students, llvm::ArrayRef<TokenPoint> path,
                                                                AccuracyJudge &judge);
 
-/// The plan with the fewest tokens among those that the search for `result` came by with which `gate` holds. If it holds with
-/// none, that without removals.
-llvm::Expected<TokenPlan> searchTokenBudget(Environment &environment, mlir::MLIRContext &context, const CompileRequest &request,
-                                            const CompileResult &result, AccuracyJudge &judge, const AccuracyGate &gate);
+/// The plan with the fewest tokens on the path of `report` with which `gate` holds; that without removals if it holds with
+/// none. What its front knows is not measured again; with the last plan it does not hold.
+llvm::Expected<TokenPlan> searchTokenBudget(Environment &environment, StudentMaker &students, const TokenReport &report, AccuracyJudge &judge,
+                                            const AccuracyGate &gate);
 
 } // namespace fettle::cli
 

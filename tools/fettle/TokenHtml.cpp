@@ -9,8 +9,8 @@ namespace fettle::cli {
 
 /// Accuracy against the time of a call, a point for each artifact.
 static void writeFront(llvm::raw_ostream &os, const TokenReport &report) {
-  const bool isLabelled = llvm::all_of(report.front, [](const TokenFrontPoint &point) { return point.top1.has_value(); });
-  auto accuracyOf = [&](const TokenFrontPoint &point) { return (isLabelled ? point.top1 : point.agreement).value_or(0); };
+  const bool isLabelled = llvm::all_of(report.front, [](const TokenFrontPoint &point) { return point.evaluation.top1.has_value(); });
+  auto accuracyOf = [&](const TokenFrontPoint &point) { return (isLabelled ? point.evaluation.top1 : point.evaluation.agreement).value_or(0); };
   std::vector<double> times, accuracies;
   for (const TokenFrontPoint &point : report.front) {
     times.push_back(point.microseconds);

@@ -47,8 +47,8 @@ llvm::json::Object tokensJson(const TokenReport &report, bool isMeasured) {
                                        {"latency_us", point.microseconds},
                                        {"weights_bytes", point.weightsBytes},
                                        {"arena_bytes", point.arenaBytes},
-                                       {"top1", orNull(point.top1)},
-                                       {"agreement", orNull(point.agreement)}});
+                                       {"top1", orNull(point.evaluation.top1)},
+                                       {"agreement", orNull(point.evaluation.agreement)}});
   json["divergence"] = orNull(report.divergence);
   json["latency_share"] = orNull(report.latencyShare);
   json["path"] = std::move(path);

@@ -3,6 +3,7 @@
 #define FETTLE_TOOLS_TOKENREPORT_H
 
 #include "passes/tokens/TokenSearch.h"
+#include "tools/fettle/Evaluation.h"
 #include "llvm/Support/JSON.h"
 
 namespace fettle::cli {
@@ -20,9 +21,10 @@ struct TokenSiteReport {
 /// An artifact with fewer tokens, and what was measured on it.
 struct TokenFrontPoint {
   TokenPlan plan;
+  size_t step = 0; ///< of the search's path
   int64_t macs = 0, weightsBytes = 0, arenaBytes = 0;
   double divergence = 0, microseconds = 0; ///< microseconds of a call on one thread
-  std::optional<double> top1, agreement;   ///< per cent
+  Evaluation evaluation;
 };
 
 struct TokenReport {

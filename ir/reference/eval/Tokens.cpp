@@ -64,13 +64,22 @@ struct Matching {
 };
 } // namespace
 
+/// The assignment [n, t] of `op`, of which `assign` gives a sequence's.
+template <typename Op> static Results assignTokens(Op op, llvm::function_ref<std::vector<int64_t>(int64_t image)> assign) {
+  HostTensor result(op.getAssignment().getType());
+  IntegerWriter write(result);
+  int64_t next = 0;
+  for (int64_t image = 0; image < result.shape()[0]; ++image)
+    for (int64_t target : assign(image))
+      write.set(next++, target);
+  return {result};
+}
+
 Results evaluateOp(nn::MatchTokensOp op, Operands operands) {
   ArrayRef<int64_t> shape = op.getMetric().getType().getShape();
   int64_t tokens = shape[1], protect = op.getProtect();
-  HostTensor result(op.getAssignment().getType());
-  IntegerWriter write(result);
   DoubleReader metric(operands[0]);
-  for (int64_t image = 0; image < shape[0]; ++image) {
+  return assignTokens(op, [&](int64_t image) {
     Matching matching{metric, std::nullopt, image * tokens + protect, tokens - protect, shape[2]};
     if (op.getSizes())
       matching.sizes.emplace(operands[1]);
@@ -95,30 +104,26 @@ Results evaluateOp(nn::MatchTokensOp op, Operands operands) {
     for (int64_t token = 0; token < tokens; ++token)
       if (isRemoved(token))
         assignment[token] = assignment[protect + targets[(token - protect) / 2]];
-    for (int64_t token = 0; token < tokens; ++token)
-      write.set(image * tokens + token, assignment[token]);
-  }
-  return {result};
+    return assignment;
+  });
 }
 
 Results evaluateOp(nn::DropTokensOp op, Operands operands) {
-  ArrayRef<int64_t> shape = op.getScore().getType().getShape();
-  int64_t tokens = shape[1], protect = op.getProtect();
-  HostTensor result(op.getAssignment().getType());
-  IntegerWriter write(result);
+  int64_t tokens = op.getScore().getType().getDimSize(1), protect = op.getProtect();
   DoubleReader score(operands[0]);
-  for (int64_t image = 0; image < shape[0]; ++image) {
+  return assignTokens(op, [&](int64_t image) {
     auto scoreOf = [&](int64_t i) {
       double value = score[image * tokens + protect + i];
       return std::isnan(value) ? -infinity : value;
     };
     std::vector<bool> isKept = chooseFirst(tokens - protect, int64_t(op.getKeep()) - protect,
                                            [&](int64_t a, int64_t b) { return scoreOf(a) > scoreOf(b); });
+    std::vector<int64_t> assignment(tokens);
     int64_t next = 0;
     for (int64_t token = 0; token < tokens; ++token)
-      write.set(image * tokens + token, token < protect || isKept[token - protect] ? next++ : -1);
-  }
-  return {result};
+      assignment[token] = token < protect || isKept[token - protect] ? next++ : -1;
+    return assignment;
+  });
 }
 
 Results evaluateOp(nn::MergeTokensOp op, Operands operands) {

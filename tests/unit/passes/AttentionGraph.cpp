@@ -67,8 +67,8 @@ AttentionGraph::Value AttentionGraph::op(const Twine &text, ArrayRef<Value> oper
   auto names = map_range(operands, [](const Value &operand) { return operand.name; });
   auto types = map_range(operands, [](const Value &operand) { return typeOf(operand); });
   std::string dictionary = attributes.str();
-  body += "  " + value.name + " = nn." + text.str() + " " + join(names, ", ") + (dictionary.empty() ? "" : " {" + dictionary + "}") + " : (" +
-          join(types, ", ") + ") -> " + typeOf(value) + "\n";
+  body += "  " + value.name + " = nn." + text.str() + " " + llvm::join(names, ", ") + (dictionary.empty() ? "" : " {" + dictionary + "}") + " : (" +
+          llvm::join(types, ", ") + ") -> " + typeOf(value) + "\n";
   return value;
 }
 
@@ -76,25 +76,32 @@ AttentionGraph::Value AttentionGraph::product(const Value &x) {
   return op("matmul", {x, constant({channels, channels}, draw(channels * channels))}, x.shape);
 }
 
+AttentionGraph::Value AttentionGraph::split(const Value &x) {
+  const int64_t tokens = x.shape[1];
+  return op("transpose", {op("reshape", {x}, {1, tokens, heads, depth})}, {1, heads, tokens, depth}, "perm = array<i64: 0, 2, 1, 3>");
+}
+
+AttentionGraph::Value AttentionGraph::join(const Value &x) {
+  const int64_t tokens = x.shape[2];
+  return op("reshape", {op("transpose", {x}, {1, tokens, heads, depth}, "perm = array<i64: 0, 2, 1, 3>")}, {1, tokens, channels});
+}
+
 AttentionGraph::Value AttentionGraph::attend(const Value &x, const Value &keys, const Value &values, bool isCausal, const Value &mask) {
-  auto split = [&](const Value &from) {
-    const int64_t tokens = from.shape[1];
-    Value apart = op("reshape", {product(from)}, {1, tokens, heads, depth});
-    return op("transpose", {apart}, {1, heads, tokens, depth}, "perm = array<i64: 0, 2, 1, 3>");
-  };
-  SmallVector<Value> operands{split(x), split(keys), split(values)};
+  SmallVector<Value> operands{split(product(x)), split(product(keys)), split(product(values))};
   if (!mask.name.empty())
     operands.push_back(mask);
-  const int64_t tokens = x.shape[1];
-  Value attended = op("attention", operands, {1, heads, tokens, depth}, isCausal ? "scale = 0.5 : f64, causal" : "scale = 0.5 : f64");
-  Value together = op("transpose", {attended}, {1, tokens, heads, depth}, "perm = array<i64: 0, 2, 1, 3>");
-  return product(op("reshape", {together}, {1, tokens, channels}));
+  return product(join(op("attention", operands, operands[0].shape, isCausal ? "scale = 0.5 : f64, causal" : "scale = 0.5 : f64")));
+}
+
+AttentionGraph::Value AttentionGraph::readConstant(const Value &x) {
+  Value query = split(x), keys = constant(query.shape);
+  return add(x, join(op("attention", {query, keys, keys}, query.shape, "scale = 0.5 : f64")));
 }
 
 std::string AttentionGraph::text(ArrayRef<Value> results) const {
   auto names = map_range(results, [](const Value &result) { return result.name; });
   auto types = map_range(results, [](const Value &result) { return typeOf(result); });
-  return "func.func @f(" + arguments + ") -> (" + join(types, ", ") + ") {\n" + body + "  return " + join(names, ", ") + " : " + join(types, ", ") +
+  return "func.func @f(" + arguments + ") -> (" + llvm::join(types, ", ") + ") {\n" + body + "  return " + llvm::join(names, ", ") + " : " + llvm::join(types, ", ") +
          "\n}\n";
 }
 

@@ -43,11 +43,21 @@ public:
   Value mlp(const Value &x) { return add(x, product(op("unary gelu", {product(x)}, x.shape))); }
   /// Attention and MLP, each added to what goes in.
   Value layer(const Value &x, bool isCausal = false, const Value &mask = {}) { return mlp(add(x, attend(x, isCausal, mask))); }
+  /// A layer whose tokens attend to each other, and then to those of an encoder.
+  Value decoderLayer(const Value &x, const Value &encoded, bool isCausal) {
+    Value y = add(x, attend(x, isCausal));
+    return mlp(add(y, attend(y, encoded, encoded)));
+  }
+  /// What `x` [1, t, 4] reads of as many keys, which are constant, added to it.
+  Value readConstant(const Value &x);
   Value mean(const Value &x) { return op("reduce mean", {x}, {1, channels}, "axes = array<i64: 1>"); }
 
   std::string text(llvm::ArrayRef<Value> results) const;
 
 private:
+  /// [1, t, c] as [1, heads, t, depth], and back.
+  Value split(const Value &x);
+  Value join(const Value &x);
   std::vector<double> draw(int64_t values);
   Value next(llvm::ArrayRef<int64_t> shape, llvm::StringRef other = "") {
     return {"%v" + std::to_string(count++), shape.vec(), other.empty() ? element : other.str()};

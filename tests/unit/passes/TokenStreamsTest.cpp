@@ -190,10 +190,7 @@ TEST_F(TokenStreamsTest, EncoderAndDecoder) {
     AttentionGraph graph;
     Value x = graph.tokens(8), y = graph.tokens(6);
     x = graph.layer(x);
-    for (int layer = 0; layer < 2; ++layer) {
-      y = graph.add(y, graph.attend(y, isCausal));
-      y = graph.mlp(graph.add(y, graph.attend(y, x, x)));
-    }
+    y = graph.decoderLayer(graph.decoderLayer(y, x, isCausal), x, isCausal);
     std::vector<TokenStream> streams = find(graph.text(y));
     ASSERT_EQ(streams.size(), 2u);
     EXPECT_EQ(streams[0].tokens, 8);
@@ -211,11 +208,7 @@ TEST_F(TokenStreamsTest, EncoderAndDecoder) {
 /// Keys that are constant are no tokens; the queries are, where they attend to each other.
 TEST_F(TokenStreamsTest, ConstantKeys) {
   AttentionGraph graph;
-  Value x = graph.tokens(8), keys = graph.constant({1, 2, 8, 2});
-  x = graph.layer(x);
-  Value split = graph.op("transpose", graph.op("reshape", x, {1, 8, 2, 2}), {1, 2, 8, 2}, "perm = array<i64: 0, 2, 1, 3>");
-  Value read = graph.op("attention", {split, keys, keys}, {1, 2, 8, 2}, "scale = 0.5 : f64");
-  x = graph.add(x, graph.op("reshape", graph.op("transpose", read, {1, 8, 2, 2}, "perm = array<i64: 0, 2, 1, 3>"), {1, 8, 4}));
+  Value x = graph.readConstant(graph.layer(graph.tokens(8)));
   std::vector<TokenStream> streams = find(graph.text(graph.mean(graph.mlp(x))));
   ASSERT_EQ(streams.size(), 1u);
   EXPECT_EQ(streams[0].attentions.size(), 1u);
