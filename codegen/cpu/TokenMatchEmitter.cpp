@@ -288,9 +288,11 @@ void MatchEmitter::emitAssignment(Value sequence, const SmallestKeys &merged) {
   emitFor(b, 0, sources, 1, [&](Value i) {
     Value place = addIndex(b, start, addIndex(b, mulIndex(b, i, 2), 1));
     Value partner = arith::IndexCastOp::create(b, b.getIndexType(), memref::LoadOp::create(b, cheapest, i));
+    // An address is chosen, not a value: of a choice among values LLVM makes a branch that no one can predict.
     Lanes own(b, memref::LoadOp::create(b, assignment, place));
-    Lanes other(b, memref::LoadOp::create(b, assignment, addIndex(b, start, mulIndex(b, partner, 2))));
-    memref::StoreOp::create(b, select(own == Lanes(b, removed), other, own), assignment, place);
+    Value isRemoved = own == Lanes(b, removed), target = addIndex(b, start, mulIndex(b, partner, 2));
+    Value from = arith::SelectOp::create(b, isRemoved, target, place);
+    memref::StoreOp::create(b, memref::LoadOp::create(b, assignment, from), assignment, place);
   });
 }
 
