@@ -88,6 +88,15 @@ def check_outlier(folder):
         page = file.read()
         check("first: number 1 by sensitivity" in page and "before anything was taken back" in page and page.count("<svg") == 3,
               "report.html does not show what was reverted")
+    told = command.fettle_json("explain", os.path.join(folder, "third"))
+    check(told["layers"] == layers, f"explain tells other layers: {told.get('layers')}")
+    done = command.fettle("explain", os.path.join(folder, "third"), "first")
+    check("first: number 1 by sensitivity" in done.stdout and "number 1" not in command.fettle("explain", os.path.join(folder, "third"), "second").stdout,
+          f"explain does not say why a layer is float: {done.stdout}")
+    os.rename(os.path.join(folder, "third", "report.json"), os.path.join(folder, "report.json"))
+    decided = command.fettle_json("explain", os.path.join(folder, "third"))["layers"]
+    check([(layer["name"], layer["precision"]) for layer in decided] == [("first", "float"), ("second", "int8")] and "float_us" not in decided[0],
+          f"what the manifest says of the layers: {decided}")
     before = report["accuracy"]["before"]
     check(before["drop"] > 5 > report["accuracy"]["drop"] and before["sqnr_db"] < report["accuracy"]["sqnr_db"], f"before and after: {report['accuracy']}")
     # What is reverted depends on nothing but the samples.

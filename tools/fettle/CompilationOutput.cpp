@@ -6,6 +6,7 @@
 #include "codegen/artifact/OutputFolder.h"
 #include "codegen/cpu/CompileModule.h"
 #include "ir/export/Export.h"
+#include "tools/fettle/Report.h"
 #include "tools/fettle/SavedBindings.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Process.h"
@@ -140,6 +141,8 @@ llvm::json::Object Compilation::describe() {
       {"folded_nodes", std::move(foldedNodes)}};
   if (result.tokens)
     details["tokens"] = tokensJson(*result.tokens, /*isMeasured=*/false);
+  if (!result.layers.empty())
+    details["layers"] = layersJson(result.layers, /*isMeasured=*/false);
   return details;
 }
 

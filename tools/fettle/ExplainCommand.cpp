@@ -46,9 +46,10 @@ static void printStep(llvm::raw_ostream &os, const codegen::Manifest::Step &step
      << " tiles\n";
 }
 
-/// The member "tokens" of report.json, else of the manifest, where nothing measured is told; none if the recipe removed none.
-static llvm::Expected<std::optional<llvm::json::Object>> readTokens(const std::string &folder, const codegen::Manifest &manifest) {
-  const llvm::json::Object *told = manifest.details.getObject("tokens");
+/// A member of report.json, else of the manifest, where nothing measured is told; none if the manifest does not have it.
+static llvm::Expected<std::optional<llvm::json::Value>> readDecisions(const std::string &folder, const codegen::Manifest &manifest,
+                                                                      llvm::StringRef member) {
+  const llvm::json::Value *told = manifest.details.get(member);
   if (!told)
     return std::nullopt;
   const std::string path = folder + "/report.json";
@@ -61,19 +62,43 @@ static llvm::Expected<std::optional<llvm::json::Object>> readTokens(const std::s
   if (!report)
     return makeFailure(ExitCode::File, path + ": " + llvm::toString(report.takeError()));
   const llvm::json::Object *object = report->getAsObject();
-  const llvm::json::Object *measured = object ? object->getObject("tokens") : nullptr;
-  if (!measured)
-    return makeFailure(ExitCode::File, path + " tells nothing of the tokens, the manifest does", "remove it, or compile again");
+  const llvm::json::Value *measured = object ? object->get(member) : nullptr;
+  if (!measured || measured->kind() != told->kind())
+    return makeFailure(ExitCode::File, path + " tells nothing of the " + member + ", the manifest does", "remove it, or compile again");
   return *measured;
+}
+
+static std::string text(const llvm::json::Object &object, llvm::StringRef key) { return object.getString(key).value_or("").str(); }
+
+static std::string number(const llvm::json::Object &object, llvm::StringRef key, const char *format) {
+  std::optional<double> value = object.getNumber(key);
+  return value ? llvm::formatv(format, *value).str() : std::string("-");
+}
+
+/// Layers that `node` is a part of; all, if it is empty.
+static llvm::json::Array layersWith(const llvm::json::Array &layers, llvm::StringRef node) {
+  llvm::json::Array chosen;
+  for (const llvm::json::Value &value : layers)
+    if (const llvm::json::Object *layer = value.getAsObject())
+      if (node.empty() || llvm::is_contained(llvm::split(layer->getString("name").value_or(""), '+'), node))
+        chosen.push_back(value);
+  return chosen;
+}
+
+/// A row for each layer that could be quantized: its precision, what was measured there, and why it stays in float, if it does.
+static void printLayerTable(llvm::raw_ostream &os, const llvm::json::Array &layers) {
+  os << "  layer in     SQNR dB  sensitivity    float us     int8 us  nodes\n";
+  for (const llvm::json::Value &value : layers) {
+    const llvm::json::Object &layer = *value.getAsObject();
+    std::string reason = text(layer, "reason");
+    os << llvm::formatv("  {0,-8} {1,11} {2,12} {3,11} {4,11}  {5}{6}\n", text(layer, "precision"), number(layer, "sqnr_db", "{0:f1}"),
+                        number(layer, "sensitivity", "{0:e2}"), number(layer, "float_us", "{0:f2}"), number(layer, "int8_us", "{0:f2}"),
+                        text(layer, "name"), reason.empty() ? "" : ": " + reason);
+  }
 }
 
 /// A row for each place where tokens may go: how many come and stay, and what their going brought and cost.
 static void printTokenTable(llvm::raw_ostream &os, const llvm::json::Object &tokens) {
-  auto text = [](const llvm::json::Object &object, llvm::StringRef key) { return object.getString(key).value_or("").str(); };
-  auto number = [](const llvm::json::Object &object, llvm::StringRef key, const char *format) {
-    std::optional<double> value = object.getNumber(key);
-    return value ? llvm::formatv(format, *value).str() : std::string("-");
-  };
   const bool drops = text(tokens, "method") == "drop";
   os << (drops ? "tokens dropped" : "tokens merged by " + text(tokens, "metric") + ", " + text(tokens, "matching")) << ": "
      << llvm::formatv("{0} of {1} multiply-adds\n", tokens.getInteger("macs_after").value_or(0), tokens.getInteger("macs_before").value_or(0));
@@ -126,17 +151,26 @@ llvm::Expected<ExitCode> ExplainCommand::run(Environment &environment) {
        << ": left no code: it was computed at compile time, or became part of weights or of how data are read\n";
   if (node.empty() && !folded.empty())
     os << folded.size() << " nodes left no code of their own: " << llvm::join(folded, ", ") << '\n';
-  std::optional<llvm::json::Object> tokens;
+  std::optional<llvm::json::Value> tokens, decided;
   if (node.empty())
-    if (llvm::Error error = readTokens(folder, *manifest).moveInto(tokens))
+    if (llvm::Error error = readDecisions(folder, *manifest, "tokens").moveInto(tokens))
       return std::move(error);
-  if (tokens)
-    printTokenTable(os, *tokens);
+  if (tokens && tokens->getAsObject())
+    printTokenTable(os, *tokens->getAsObject());
+  if (llvm::Error error = readDecisions(folder, *manifest, "layers").moveInto(decided))
+    return std::move(error);
+  llvm::json::Array layers;
+  if (decided && decided->getAsArray())
+    layers = layersWith(*decided->getAsArray(), node);
+  if (!layers.empty())
+    printLayerTable(os, layers);
   if (wantsText())
     environment.out << text;
   llvm::json::Object json{{"schema_version", 1}, {"target", manifest->targetName}, {"steps", std::move(steps)}};
   if (tokens)
     json["tokens"] = std::move(*tokens);
+  if (!layers.empty())
+    json["layers"] = std::move(layers);
   if (node.empty())
     json["folded_nodes"] = llvm::json::Array(folded);
   else

@@ -6,23 +6,27 @@
 
 namespace fettle::cli {
 
-static llvm::json::Array layersJson(llvm::ArrayRef<LayerReport> layers) {
+llvm::json::Array layersJson(llvm::ArrayRef<LayerReport> layers, bool isMeasured) {
   auto orNull = [](std::optional<double> value) {
     return value ? llvm::json::Value(*value) : llvm::json::Value(nullptr);
   };
   llvm::json::Array json;
-  for (const LayerReport &layer : layers)
-    json.push_back(llvm::json::Object{
+  for (const LayerReport &layer : layers) {
+    llvm::json::Object entry{
         {"name", layer.name},
         {"macs", layer.macs},
         {"precision", layer.integers ? "int8" : "float"},
         {"input_scale", layer.integers ? llvm::json::Value(layer.input.scale) : llvm::json::Value(nullptr)},
-        {"input_zero_point", layer.integers ? llvm::json::Value(layer.input.zeroPoint) : llvm::json::Value(nullptr)},
-        {"sqnr_db", orNull(layer.sqnrDecibels)},
-        {"sensitivity", orNull(layer.sensitivity)},
-        {"float_us", orNull(layer.floatMicroseconds)},
-        {"int8_us", orNull(layer.integerMicroseconds)},
-        {"reason", layer.reason.empty() ? llvm::json::Value(nullptr) : llvm::json::Value(layer.reason)}});
+        {"input_zero_point", layer.integers ? llvm::json::Value(layer.input.zeroPoint) : llvm::json::Value(nullptr)}};
+    if (isMeasured) {
+      entry["sqnr_db"] = orNull(layer.sqnrDecibels);
+      entry["sensitivity"] = orNull(layer.sensitivity);
+      entry["float_us"] = orNull(layer.floatMicroseconds);
+      entry["int8_us"] = orNull(layer.integerMicroseconds);
+      entry["reason"] = layer.reason.empty() ? llvm::json::Value(nullptr) : llvm::json::Value(layer.reason);
+    }
+    json.push_back(std::move(entry));
+  }
   return json;
 }
 
@@ -50,7 +54,7 @@ llvm::json::Value reportJson(const CompileRequest &request, const CompileResult 
                           {"phases", std::move(phases)},
                           {"seconds", result.seconds},
                           {"specializations", std::move(specializations)},
-                          {"layers", layersJson(result.layers)},
+                          {"layers", layersJson(result.layers, /*isMeasured=*/true)},
                           {"accuracy", nullptr}};
   if (result.tokens)
     json["tokens"] = tokensJson(*result.tokens, /*isMeasured=*/true);

@@ -17,6 +17,9 @@ struct Accuracy {
   bool passed = true;
 };
 
+/// The member "layers" of report.json and of a manifest's details (docs/cli.md). What was measured is told with `isMeasured`.
+llvm::json::Array layersJson(llvm::ArrayRef<LayerReport> layers, bool isMeasured);
+
 /// The content of report.json (docs/cli.md).
 llvm::json::Value reportJson(const CompileRequest &request, const CompileResult &result, const Accuracy &accuracy);
 
