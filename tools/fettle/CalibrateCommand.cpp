@@ -59,8 +59,8 @@ llvm::Expected<ExitCode> CalibrateCommand::run(Environment &environment) {
   if (wantsText() && output != "-") {
     environment.out << output << ": ";
     if (request.recipe.quantizes())
-      environment.out << profile.tensors.size() << " tensors" << (result->tokens ? " and " : "");
-    environment.out << (result->tokens ? "a plan of tokens" : "") << " on " << profile.samples << " samples\n";
+      environment.out << profile.tensors.size() << " tensors" << (profile.tokens.empty() ? "" : " and ");
+    environment.out << (profile.tokens.empty() ? "" : "a plan of tokens") << " on " << profile.samples << " samples\n";
     if (result->tokens)
       printTokens(environment.out, *result->tokens);
   }
