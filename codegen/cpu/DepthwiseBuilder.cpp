@@ -11,8 +11,9 @@
 // cache while the window moves down, where three whole rows would not: 56 pixels of 144 channels are 11 kB against
 // 97 kB. And the lines of a strip's row lie in two or three pages, those of a whole row in eight, which is more than the
 // processor sees coming. Measured on a Zen 5 core, 3x3 on 56x56x144 goes from 53 % of the peak (whole rows, all
-// channels) over 75 % (whole rows, one vector) to 82 %, where copying input to output takes 90 % of the time that is
-// left; on 112x112x32 from 57 % to 85 %.
+// channels) over 75 % (whole rows, one vector) to 82 %, where copying input to output takes 80 % of the time; on
+// 112x112x32 from 57 % to 84 %. Measured in turns within one process, prefetching the row below gains nothing (42.0 us
+// for 41.9).
 //
 // Bytes are multiplied four at a time instead (DepthwiseQuads.h).
 //
