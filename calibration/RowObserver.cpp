@@ -1,6 +1,7 @@
 //===- RowObserver.cpp - second moments of a contraction's inputs ----------===//
 
 #include "calibration/RowObserver.h"
+#include "calibration/SampledPositions.h"
 #include <algorithm>
 #include <cmath>
 
@@ -17,15 +18,9 @@ RowObserver::RowObserver(const ContractionRows &rows, const Grid &grid, int64_t 
       products(rows.groups(), Eigen::MatrixXd::Zero(rows.width(), rows.width())) {}
 
 void RowObserver::see(int64_t sample, llvm::ArrayRef<float> input) {
-  // One position out of each of `rowsPerSample` stretches of equal length, at an offset that moves with the
-  // sample by the golden ratio: all positions get their turn.
-  const double stretch = double(rows.positions()) / double(rowsPerSample);
-  double whole;
-  const double offset = std::modf(double(sample) * 0.6180339887498949, &whole) * stretch;
   const float perStep = 1 / grid.scale, low = float(-grid.zeroPoint), high = float(255 - grid.zeroPoint);
   for (int64_t i = 0; i < rowsPerSample; ++i) {
-    int64_t position = std::min(int64_t(double(i) * stretch + offset), rows.positions() - 1);
-    rows.gather(input, position, row.data());
+    rows.gather(input, sampledPosition(sample, i, rowsPerSample, rows.positions()), row.data());
     for (size_t column = 0; column < row.size(); ++column) {
       float steps = std::min(std::max(std::nearbyint(row[column] * perStep), low), high);
       pending(numPending, column) = steps;

@@ -93,6 +93,8 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
     function.addPass(createVerifyFusePass());
     return;
   case Phase::Tokens:
+    if (options.refits)
+      function.addPass(createRefitProductsPass(*options.refits));
     if (options.tokens)
       buildTokenReduction(passManager, *options.tokens);
     return;

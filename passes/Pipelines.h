@@ -43,6 +43,7 @@ struct Quantization {
 struct PhaseOptions {
   Quantization quantization;
   const TokenPlan *tokens = nullptr; ///< null: tokens stay as they are
+  const Profile *refits = nullptr;   ///< whose moments products are fitted to before tokens go; null: weights stay as they are
   /// Pairs of quantize and dequantize stay as they are, weights dequantized: the target takes them so. Integer
   /// arithmetic is made of them by buildIntegerIslands, if at all.
   bool keepsPairs = false;

@@ -83,7 +83,7 @@ std::string Profile::toJson() const {
           json.attribute("covariance", encode(entry.covariance));
         });
     });
-    // Absent where nothing is timed, no tokens are removed, as in all profiles of older versions.
+    // Absent where nothing is timed, no tokens are removed or nothing is fitted to fewer of them, as in all profiles of older versions.
     if (!latencies.empty())
       json.attributeObject("latencies", [&] {
         for (const auto &[target, layers] : latencies)
@@ -94,6 +94,18 @@ std::string Profile::toJson() const {
                 json.attribute("int8_us", entry.integerMicroseconds);
                 json.attribute("refused", entry.refused);
               });
+          });
+      });
+    if (!refits.empty())
+      json.attributeObject("refits", [&] {
+        for (const auto &[name, entry] : refits)
+          json.attributeObject(name, [&, &entry = entry] {
+            json.attribute("width", entry.width);
+            json.attribute("outputs", entry.outputs);
+            json.attribute("mean", encode(entry.mean));
+            json.attribute("target_mean", encode(entry.targetMean));
+            json.attribute("covariance", encode(entry.covariance));
+            json.attribute("cross", encode(entry.cross));
           });
       });
     if (tokens.empty())
@@ -187,6 +199,27 @@ static llvm::Expected<RowStatistics> readRows(const llvm::Twine &where, const ll
   return rows;
 }
 
+static llvm::Expected<ProductMoments> readMoments(const llvm::Twine &where, const llvm::json::Object *object) {
+  if (!object)
+    return refuse(where + " is no object");
+  ProductMoments moments;
+  moments.width = object->getInteger("width").value_or(0);
+  moments.outputs = object->getInteger("outputs").value_or(0);
+  constexpr int64_t most = 1 << 20;
+  if (moments.width < 1 || moments.width > most || moments.outputs < 1 || moments.outputs > most)
+    return refuse(where + " has no width or outputs");
+  for (auto [key, count, into] : {std::tuple("mean", moments.width, &moments.mean),
+                                  {"target_mean", moments.outputs, &moments.targetMean},
+                                  {"covariance", moments.triangle(), &moments.covariance},
+                                  {"cross", moments.width * moments.outputs, &moments.cross}}) {
+    auto numbers = decode(where, *object, key, count);
+    if (!numbers)
+      return numbers.takeError();
+    *into = std::move(*numbers);
+  }
+  return moments;
+}
+
 static llvm::Expected<TokenDecision> readTokens(const llvm::Twine &where, const llvm::json::Object *object) {
   const llvm::json::Array *removed = object ? object->getArray("removed") : nullptr;
   if (!removed)
@@ -257,6 +290,13 @@ llvm::Expected<Profile> Profile::fromJson(llvm::StringRef text) {
       return entry.takeError();
     profile.rows[name.str()] = std::move(*entry);
   }
+  if (const llvm::json::Object *refits = object->getObject("refits"))
+    for (const auto &[name, value] : *refits) {
+      auto entry = readMoments("refit of '" + llvm::StringRef(name) + "'", value.getAsObject());
+      if (!entry)
+        return entry.takeError();
+      profile.refits[name.str()] = std::move(*entry);
+    }
   if (const llvm::json::Object *tokens = object->getObject("tokens"))
     for (const auto &[name, value] : *tokens) {
       auto entry = readTokens("tokens for '" + llvm::StringRef(name) + "'", value.getAsObject());

@@ -42,6 +42,16 @@ struct RowStatistics {
   int64_t triangle() const { return width * (width + 1) / 2; } ///< elements for a group
 };
 
+/// What a product gets in a student, x, beside what it should give, y (passes/Refit.h).
+struct ProductMoments {
+  int64_t width = 0, outputs = 0;      ///< of a row of x and of y
+  std::vector<float> mean, targetMean; ///< of x and of y
+  std::vector<float> covariance;       ///< of x, around the mean: the upper triangle, row after row
+  std::vector<float> cross;            ///< of y with x, [outputs, width]
+
+  int64_t triangle() const { return width * (width + 1) / 2; }
+};
+
 /// What a search for tokens to remove found (passes/tokens/TokenSearch.h).
 struct TokenDecision {
   std::string method, metric, matching; ///< the words of recipes
@@ -64,6 +74,9 @@ struct Profile {
   std::map<std::string, RowStatistics> rows;       ///< by the name of the tensor and the window on it
   std::map<std::string, TokenDecision> tokens;     ///< by what was searched for
   std::map<std::string, std::map<std::string, LayerLatency>> latencies; ///< by the target's name, then the layer's
+  /// Of products behind removed tokens, by the names of their results, before tokens are removed. They are fitted in
+  /// program order: each entry was measured with those before it applied.
+  std::map<std::string, ProductMoments> refits;
 
   /// Equal profiles give equal text.
   std::string toJson() const;

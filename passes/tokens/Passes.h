@@ -3,6 +3,7 @@
 #define FETTLE_PASSES_TOKENS_PASSES_H
 
 #include "ir/nn/Nn.h"
+#include "ir/profile/Profile.h"
 #include "passes/tokens/TokenPlan.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
@@ -15,6 +16,8 @@ namespace fettle {
 #include "passes/tokens/Passes.h.inc"
 
 std::unique_ptr<mlir::Pass> createReduceTokensPass(const TokenPlan &plan);
+/// `profile` must outlive the pass.
+std::unique_ptr<mlir::Pass> createRefitProductsPass(const Profile &profile);
 
 } // namespace fettle
 

@@ -26,6 +26,25 @@ def DropUnreadTokensPass : Pass<"drop-unread-tokens", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::fettle::nn::NnDialect"];
 }
 
+def RefitProductsPass : Pass<"refit-products", "::mlir::func::FuncOp"> {
+  let summary = "weights of products that will work on fewer tokens, fitted to what they gave with all of them";
+  let description = [{
+    A profile says how the inputs of a product vary where tokens are removed, and how what it should give goes with them. It gets the
+    weights that come closest, and a bias that makes the means right. The function keeps its tokens: `reduce-tokens` is to follow.
+
+    ```mlir
+    // before
+    %1 = nn.matmul %0, %w : (tensor<1x65x128xf32>, tensor<128x256xf32>) -> tensor<1x65x256xf32>
+    // after, if the profile has moments of %1
+    %w2 = nn.constant dense<...> : tensor<128x256xf32>
+    %b2 = nn.constant dense<...> : tensor<256xf32>
+    %1 = nn.matmul %0, %w2, %b2 : (tensor<1x65x128xf32>, tensor<128x256xf32>, tensor<256xf32>) -> tensor<1x65x256xf32>
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+  let options = [Option<"profileFile", "profile", "std::string", "", "a file that fettle calibrate wrote">];
+}
+
 def ReduceTokensPass : Pass<"reduce-tokens", "::mlir::func::FuncOp"> {
   let summary = "merges or drops tokens of transformers between attention and MLP";
   let description = [{

@@ -21,6 +21,7 @@
 #include "ir/profile/ValueNames.h"
 #include "passes/OpFactory.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 using namespace fettle::nn;
@@ -69,7 +70,7 @@ public:
     if (failed(findSteps()))
       return failure();
     for (Operation &op : llvm::make_early_inc_range(function.front().without_terminator())) {
-      if (isa<ConstantOp>(op))
+      if (isa<ConstantOp>(op) || teachers.contains(&op))
         continue;
       builder.setInsertionPoint(&op);
       update(&op);
@@ -81,6 +82,22 @@ public:
     builder.setInsertionPoint(end);
     update(end);
     return success(!isBroken);
+  }
+
+  /// To be called before run(): puts a copy of all that is computed in front of it.
+  void keepTeacher() {
+    builder.setInsertionPointToStart(&function.front());
+    for (Operation &op : llvm::make_early_inc_range(function.front().without_terminator()))
+      teachers.insert(builder.clone(op, teacherOf));
+  }
+  /// To be called after run().
+  TokenTwin twinOf(Value value) {
+    TokenTwin twin{teacherOf.lookupOrDefault(value), {}};
+    TokenStreams::Place place = streams.placeOf(value);
+    builder.setInsertionPoint(function.front().getTerminator());
+    if (place && generationOf(value) > 0)
+      twin.target = at(twin.teacher, place, generationOf(value), value);
+    return twin;
   }
 
 private:
@@ -148,6 +165,8 @@ private:
   llvm::DenseMap<std::tuple<Value, int64_t, int64_t, int64_t>, Value> versions; // by value, stream, axis and generation
   llvm::DenseMap<Value, Value> originals;                    // with all tokens
   llvm::DenseMap<std::tuple<int64_t, int64_t, Type>, Value> biases; // of scores, by stream, generation and type
+  IRMapping teacherOf; // values as they were, beside those that lose tokens
+  llvm::DenseSet<Operation *> teachers;
   bool isBroken = false;
 };
 
@@ -455,6 +474,17 @@ void TokenRewriter::beginGeneration(Value value, const Step &step, int64_t count
 
 LogicalResult reduceTokens(func::FuncOp function, const TokenStreams &streams, const TokenPlan &plan) {
   return TokenRewriter(function, streams, plan).run();
+}
+
+LogicalResult reduceTokensBesideTeacher(func::FuncOp function, const TokenStreams &streams, const TokenPlan &plan, ArrayRef<Value> values,
+                                        SmallVectorImpl<TokenTwin> &twins) {
+  TokenRewriter rewriter(function, streams, plan);
+  rewriter.keepTeacher();
+  if (failed(rewriter.run()))
+    return failure();
+  for (Value value : values)
+    twins.push_back(rewriter.twinOf(value));
+  return success();
 }
 
 } // namespace fettle

@@ -29,7 +29,8 @@ static unsigned countSteps(const CompileRequest &request) {
   bool measures = request.recipe.quantizes() && !request.calibration.empty() && !request.measured;
   bool searches = request.recipe.searchesTokens() && (!request.tokenPlan || request.tokenErrors);
   bool times = measures && request.recipe.refusesSlower;
-  return ran + searches + times + !request.pictureFolder.empty() + (measures ? 1 + request.recipe.quantization.equalize : 0) + request.layerErrors;
+  bool refits = request.recipe.refitsProducts() && !request.calibration.empty() && !request.measured;
+  return ran + searches + refits + times + !request.pictureFolder.empty() + (measures ? 1 + request.recipe.quantization.equalize : 0) + request.layerErrors;
 }
 
 Compilation::Compilation(Environment &environment, mlir::MLIRContext &context, const CompileRequest &request)
@@ -167,6 +168,8 @@ PhaseOptions Compilation::phaseOptions() const {
   }
   if (tokenPlan)
     options.tokens = &*tokenPlan;
+  if (request.recipe.refitsProducts())
+    options.refits = &profile;
   options.integerRule = request.recipe.integerRule;
   if (request.onnx()) {
     options.keepsPairs = true;

@@ -41,6 +41,7 @@ public:
   bool measuresBefore(Phase phase) const;
   llvm::Error measure(Phase phase);
   llvm::Error planTokens();
+  llvm::Error refitProducts();
   llvm::Error drawTokens();
   llvm::Error refuseSlower();
   llvm::Error describeLayers();

@@ -4,6 +4,7 @@
 #include "tools/fettle/Compilation.h"
 #include "tools/fettle/TokenDump.h"
 #include "tools/fettle/TokenJudge.h"
+#include "tools/fettle/TokenRefit.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace fettle::cli {
@@ -160,7 +161,7 @@ llvm::Error Compilation::planTokens() {
   report.macsBefore = result.importedMacs;
   const TokenGoals &goals = request.recipe.tokens;
   bool isKnown = false;
-  if (request.recipe.searchesTokens() && !request.tokenPlan)
+  if ((request.recipe.searchesTokens() || request.recipe.refitsProducts()) && !request.tokenPlan)
     if (llvm::Error error = takeMeasured(isKnown))
       return error;
   const bool searches = request.recipe.searchesTokens() && !request.tokenPlan && !isKnown;
@@ -209,10 +210,10 @@ llvm::Error Compilation::planTokens() {
   }
   if (!tokenPlan)
     tokenPlan.emplace().variant.method = method;
-  if (searches) {
-    profile.samples = calibration->executor().numSamples();
+  if (searches || (request.recipe.refitsProducts() && !isKnown))
     profile.tokens[goals.key()] = decisionOf(*tokenPlan);
-  }
+  if (searches)
+    profile.samples = calibration->executor().numSamples();
   report.variant = tokenPlan->variant;
   if (llvm::Error error = checkPlan(problem.sites, *tokenPlan))
     return error;
@@ -229,6 +230,25 @@ llvm::Error Compilation::planTokens() {
     site.before = tokens;
     site.after = tokens -= step.removed;
   }
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::refitProducts() {
+  bool isKnown;
+  if (llvm::Error error = takeMeasured(isKnown); error || isKnown)
+    return error;
+  if (llvm::all_of(tokenPlan->steps, [](const TokenStep &step) { return step.removed == 0; }))
+    return llvm::Error::success();
+  begin("refit");
+  if (llvm::Error error = openCalibration())
+    return error;
+  auto refit = measureRefits(*calibration, functions()[calibration->specialization()], *tokenPlan,
+                             [this](int64_t done, int64_t total) { progress.advance(done, total, "products"); }, profile);
+  if (!refit)
+    return refit.takeError();
+  result.tokens->refit = *refit;
+  profile.samples = calibration->executor().numSamples();
+  end();
   return llvm::Error::success();
 }
 

@@ -33,6 +33,9 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
     if (phase.phase == Phase::Tokens && request.recipe.reducesTokens())
       if (llvm::Error error = compilation.planTokens())
         return std::move(error);
+    if (phase.phase == Phase::Tokens && request.recipe.refitsProducts())
+      if (llvm::Error error = compilation.refitProducts())
+        return std::move(error);
     // Whether layers gain by integers at all is measured, too, if the recipe wants to know.
     if (phase.phase == Phase::Quantize && request.recipe.quantizes() && request.recipe.refusesSlower)
       if (llvm::Error error = compilation.refuseSlower())
@@ -82,6 +85,9 @@ llvm::Expected<CompileResult> measureModel(Environment &environment, mlir::MLIRC
         return std::move(error);
     if (phase.phase == Phase::Tokens && request.recipe.reducesTokens())
       if (llvm::Error error = compilation.planTokens())
+        return std::move(error);
+    if (phase.phase == Phase::Tokens && request.recipe.refitsProducts())
+      if (llvm::Error error = compilation.refitProducts())
         return std::move(error);
     if (phase.phase == Phase::Quantize && request.recipe.quantizes() && request.recipe.refusesSlower)
       if (llvm::Error error = compilation.refuseSlower())

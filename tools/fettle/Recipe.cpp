@@ -21,8 +21,11 @@ namespace fettle::cli {
 
 std::string TokenGoals::key() const {
   auto word = [](auto choice) { return choice ? tokenWord(*choice).str() : std::string("auto"); };
-  return llvm::formatv("{0}={1} method={2} metric={3} matching={4} rounds={5}", macs > 0 ? "macs" : "latency", macs > 0 ? macs : latency,
-                       word(method), word(metric), word(matching), rounds)
+  std::string goal = llvm::formatv("{0}={1}", macs > 0 ? "macs" : "latency", macs > 0 ? macs : latency);
+  if (!removed.empty())
+    goal = "remove=" + llvm::join(llvm::map_range(removed, [](int64_t count) { return std::to_string(count); }), ",");
+  return llvm::formatv("{0} method={1} metric={2} matching={3} rounds={4} refit={5}", goal, word(method), word(metric), word(matching), rounds,
+                       refits ? (*refits ? "true" : "false") : "auto")
       .str();
 }
 
@@ -56,6 +59,7 @@ llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
        "  metric: auto     # features, keys or both: by what tokens are alike\n"
        "  matching: auto   # global, or local: neighbours first\n"
        "  rounds: 2        # most matchings that follow each other in a layer: more find better partners, and cost time\n"
+       "  refit: auto      # true: weights behind removed tokens are fitted to what is left; auto: where the plan is searched\n"
        "golden:            # a random input and its answer, to check the artifact where it runs\n"
        "  seed: 0\n"},
       {"tokens-int8", "tokens merged, then 8-bit integers; needs --calibration or --profile",
@@ -68,6 +72,7 @@ llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
        "  metric: auto     # features, keys or both: by what tokens are alike\n"
        "  matching: auto   # global, or local: neighbours first\n"
        "  rounds: 2        # most matchings that follow each other in a layer: more find better partners, and cost time\n"
+       "  refit: auto      # true: weights behind removed tokens are fitted to what is left; auto: where the plan is searched\n"
        "activations:\n"
        "  grid: mse        # mse, min-max, percentile or entropy: how the ends of an 8-bit range are chosen\n"
        "  equalize: true   # channels are scaled so that the range of the tensor suits all of them\n"
@@ -179,6 +184,11 @@ static const std::vector<RecipeKey> &recipeKeys() {
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
          int64_t &rounds = recipe.tokens.rounds;
          return text.getAsInteger(10, rounds) || rounds < 1 || rounds > 8 ? "a number from 1 to 8" : "";
+       }},
+      {"tokens.refit",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         recipe.tokens.refits = text == "auto" ? std::nullopt : std::optional<bool>(text == "true");
+         return text == "true" || text == "false" || text == "auto" ? "" : "true, false or auto";
        }},
       {"tokens.matching", [](Recipe &recipe, llvm::StringRef text) { return storeChoice(recipe.tokens.matching, text); }},
       {"integers.rule",

@@ -17,6 +17,7 @@ struct TokenGoals {
   std::optional<TokenMethod> method;
   std::optional<TokenMetric> metric;
   int64_t rounds = 2;                    ///< TokenVariant::rounds
+  std::optional<bool> refits;            ///< whether weights are fitted to fewer tokens; none: if the plan is searched
   std::optional<TokenMatching> matching; ///< what is not given is chosen by what it does to the outputs
 
   /// What a profile knows a search by.
@@ -44,9 +45,10 @@ struct Recipe {
 
   bool quantizes() const { return precision == "int8"; }
   bool reducesTokens() const { return searchesTokens() || !tokens.removed.empty(); }
+  bool refitsProducts() const { return reducesTokens() && tokens.refits.value_or(searchesTokens()); }
   bool searchesTokens() const { return tokens.removed.empty() && (tokens.macs > 0 || tokens.latency > 0); }
   /// Whether it needs to measure the model.
-  bool measures() const { return quantizes() || searchesTokens(); }
+  bool measures() const { return quantizes() || searchesTokens() || refitsProducts(); }
 };
 
 struct BuiltInRecipe {

@@ -50,6 +50,10 @@ llvm::json::Object tokensJson(const TokenReport &report, bool isMeasured) {
                                        {"top1", orNull(point.evaluation.top1)},
                                        {"agreement", orNull(point.evaluation.agreement)}});
   json["divergence"] = orNull(report.divergence);
+  if (report.refit)
+    json["refit"] = llvm::json::Object{{"products", report.refit->products},
+                                       {"divergence_before", report.refit->divergenceBefore},
+                                       {"divergence_after", report.refit->divergenceAfter}};
   json["latency_share"] = orNull(report.latencyShare);
   json["path"] = std::move(path);
   json["front"] = std::move(front);
@@ -89,6 +93,10 @@ void printTokens(llvm::raw_ostream &os, const TokenReport &report) {
   if (report.divergence)
     os << llvm::formatv(", divergence {0:f4}", *report.divergence);
   os << '\n';
+  if (report.refit && report.refit->products > 0)
+    os << llvm::formatv("    weights of {0} product{1} fitted to fewer tokens: divergence {2:f4} -> {3:f4} on samples kept apart\n",
+                        report.refit->products, report.refit->products == 1 ? "" : "s", report.refit->divergenceBefore,
+                        report.refit->divergenceAfter);
   for (llvm::StringRef problem : report.problems)
     os << "    others stay: " << problem << '\n';
 }

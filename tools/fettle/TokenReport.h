@@ -27,6 +27,13 @@ struct TokenFrontPoint {
   Evaluation evaluation;
 };
 
+/// Products that were fitted to fewer tokens, and how far outputs are from the teacher's without and with that, on samples that
+/// nothing was fitted to.
+struct TokenRefitReport {
+  int64_t products = 0; ///< 0: it was of no use
+  double divergenceBefore = 0, divergenceAfter = 0;
+};
+
 struct TokenReport {
   TokenVariant variant;
   std::vector<TokenSiteReport> sites;
@@ -35,6 +42,7 @@ struct TokenReport {
   std::vector<std::string> problems; ///< why tokens of a part of the network stay
   int64_t macsBefore = 0, macsAfter = 0;
   std::optional<double> divergence;  ///< of the outputs from the teacher's, on calibration samples
+  std::optional<TokenRefitReport> refit; ///< none: nothing was fitted anew
   std::optional<double> latencyShare; ///< of the measured time that is left
 };
 

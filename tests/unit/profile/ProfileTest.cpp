@@ -18,6 +18,7 @@ static Profile example() {
   profile.tensors["input"] = {2, 2, {7}};
   profile.rows["input by 1"] = {0.1f, 3, 2, 2, {1, -2, 3.5f, 1e-30f}, {1, 2, 3, 4}, {1, 0.5f, 1, 2, 0, 2}};
   profile.latencies["cpu:native"]["conv"] = {12.5, 13.25, true};
+  profile.refits["fc"] = {2, 3, {1, 2}, {3, 4, 5}, {1, 0.5f, 2}, {1, 2, 3, 4, 5, 6}};
   return profile;
 }
 
@@ -46,7 +47,31 @@ TEST(Profile, IsReadAsItWasWritten) {
   EXPECT_EQ(latency.floatMicroseconds, 12.5);
   EXPECT_EQ(latency.integerMicroseconds, 13.25);
   EXPECT_TRUE(latency.refused);
+  const ProductMoments &moments = read->refits["fc"];
+  EXPECT_EQ(moments.width, 2);
+  EXPECT_EQ(moments.outputs, 3);
+  EXPECT_EQ(moments.mean, (std::vector<float>{1, 2}));
+  EXPECT_EQ(moments.targetMean, (std::vector<float>{3, 4, 5}));
+  EXPECT_EQ(moments.covariance, (std::vector<float>{1, 0.5f, 2}));
+  EXPECT_EQ(moments.cross, (std::vector<float>{1, 2, 3, 4, 5, 6}));
   EXPECT_EQ(read->toJson(), text);
+}
+
+TEST(Profile, RefusesMomentsThatDoNotFit) {
+  auto problem = [](StringRef refit) {
+    auto read = Profile::fromJson((R"({"schema_version":1,"samples":1,"channels":{},"tensors":{},"rows":{},"refits":{"fc":)" + refit + "}}").str());
+    return read ? std::string() : llvm::toString(read.takeError());
+  };
+  auto sized = [&](StringRef width, StringRef cross) {
+    return problem((R"({"outputs":1,"mean":"AACAPw==","target_mean":"AACAPw==","covariance":"AACAPw==","width":)" + width + R"(,"cross":")" +
+                    cross + "\"}").str());
+  };
+  EXPECT_EQ(sized("1", "AACAPw=="), "");
+  EXPECT_NE(problem("3").find("refit of 'fc' is no object"), std::string::npos);
+  for (StringRef width : {"0", "-1", "99999999", "\"1\""})
+    EXPECT_NE(sized(width, "AACAPw==").find("no width or outputs"), std::string::npos) << width.str();
+  EXPECT_NE(sized("2", "AACAPw==").find("does not hold 2 finite numbers"), std::string::npos);
+  EXPECT_NE(sized("1", "AACAfw==").find("'cross' does not hold 1 finite numbers"), std::string::npos);
 }
 
 TEST(Profile, RefusesWhatIsNone) {
