@@ -58,7 +58,7 @@ void registerLoweringDialects(DialectRegistry &registry) {
 
 /// `symbol` takes its pointers from an array, so that all kernels have one type;
 /// the body keeps them as noalias parameters, which is what LLVM's alias analysis reads.
-static void addEntryPoint(llvm::Module &module, llvm::Function &body, llvm::StringRef symbol) {
+static void addEntryPoint(llvm::Module &module, llvm::Function &body, llvm::StringRef symbol, const CpuTarget &target) {
   llvm::LLVMContext &context = module.getContext();
   auto *pointer = llvm::PointerType::getUnqual(context);
   auto *i64 = llvm::Type::getInt64Ty(context);
@@ -82,6 +82,11 @@ static void addEntryPoint(llvm::Module &module, llvm::Function &body, llvm::Stri
   body.setLinkage(llvm::GlobalValue::InternalLinkage);
   body.addFnAttr(llvm::Attribute::NoInline);
   body.addFnAttr(llvm::Attribute::NoUnwind);
+  // The stack is aligned to 16 bytes, and LLVM learns of wide vectors that it spills too late to align it further: three
+  // times in four all of them would lie across two cache lines (INT8 depthwise convolutions: 6 % of the time with
+  // AVX-512, up to 26 % with AVX2; where nothing is spilled it costs nothing).
+  if (target.vectorBytes > 16)
+    body.addFnAttr("stackrealign");
 }
 
 llvm::Expected<std::string> lowerKernel(ModuleOp module, llvm::StringRef symbol, const CpuTarget &target, unsigned optLevel) {
@@ -104,7 +109,7 @@ llvm::Expected<std::string> lowerKernel(ModuleOp module, llvm::StringRef symbol,
   std::unique_ptr<llvm::Module> llvmModule = translateModuleToLLVMIR(module, context, symbol);
   if (!llvmModule)
     return llvm::createStringError("kernel does not translate to LLVM IR: " + problem);
-  addEntryPoint(*llvmModule, *llvmModule->getFunction("kernel"), symbol);
+  addEntryPoint(*llvmModule, *llvmModule->getFunction("kernel"), symbol, target);
   return emitObject(*llvmModule, target, optLevel);
 }
 
