@@ -17,7 +17,8 @@
 // A goal that no plan reaches is found out by costs alone, before any plan is judged: site by site what costs least.
 //
 // Time falls with the cost, but not in proportion: a goal for time becomes a goal for the cost, which is moved along the line through
-// what was measured with all tokens and what was measured last, until the time is within its goal or no tokens are left to remove.
+// what was measured with all tokens and what was measured last, until the time is within its goal or no tokens are left to remove; and
+// back along the line between the last that was too slow and that, if much of the goal is not made use of.
 //
 //===----------------------------------------------------------------------===//
 
@@ -35,9 +36,9 @@ static constexpr int64_t maxExchanges = 64;
 static constexpr double clearly = 0.9;
 /// Less is noise, and would go round in circles.
 static constexpr double worthwhile = 0.995;
-/// Searches for a goal of time, and how far below it they aim: measured times differ by about that.
+/// Searches for a goal of time, how far below it they aim, as measured times differ by about that, and how much of it is enough.
 static constexpr int maxAttempts = 6;
-static constexpr double aim = 0.98;
+static constexpr double aim = 0.98, enough = 0.93;
 
 std::vector<TokenSiteFacts> describeSites(func::FuncOp function, const TokenStreams &streams) {
   std::vector<TokenSiteFacts> sites;
@@ -300,29 +301,43 @@ llvm::Expected<TokenSearchResult> searchTokens(const TokenProblem &problem, Toke
 }
 
 llvm::Expected<TokenSearchResult> searchTokensForLatency(const TokenProblem &problem, TokenVariant variant, double goal) {
-  TokenSearchResult result;
+  struct Measured {
+    double cost, latency; ///< as shares
+  };
+  Measured slow{1, 1}, fast{0, 0};      // what was too slow, and what was not
+  std::optional<TokenSearchResult> best; // that of `fast`
   double whole = 0, share = goal;
   if (llvm::Error error = problem.cost(TokenPlan{variant, {}}).moveInto(whole))
     return std::move(error);
-  for (int attempt = 0; attempt < maxAttempts; ++attempt) {
-    if (llvm::Error error = searchTokens(problem, variant, share * whole).moveInto(result))
+  for (int attempt = 1;; ++attempt) {
+    TokenSearchResult found;
+    if (llvm::Error error = searchTokens(problem, variant, share * whole).moveInto(found))
       return std::move(error);
-    double latency = 0;
-    if (llvm::Error error = problem.latency(result.path.back().plan).moveInto(latency))
+    Measured now{found.path.back().cost / whole, 0};
+    if (llvm::Error error = problem.latency(found.path.back().plan).moveInto(now.latency))
       return std::move(error);
-    result.latency = latency;
-    if (latency <= goal) {
-      result.reachesGoal = true;
-      return result;
+    found.latency = now.latency;
+    const bool isLast = attempt == maxAttempts || !found.reachesGoal;
+    found.reachesGoal = now.latency <= goal;
+    if (found.reachesGoal) {
+      fast = now;
+      best = std::move(found);
+    } else {
+      slow = now;
+      if (isLast && !best)
+        return found;
     }
-    if (!result.reachesGoal)
-      return result;
-    const double cost = result.path.back().cost / whole;
-    const double wanted = latency < 1 ? 1 - (1 - cost) * (1 - aim * goal) / (1 - latency) : 0;
-    share = std::clamp(wanted, cost / 2, aim * cost);
+    if (best) {
+      constexpr double leastGap = 0.02;
+      if (isLast || fast.latency > enough * goal || slow.cost - fast.cost < leastGap)
+        return std::move(*best);
+      const double part = (aim * goal - fast.latency) / (slow.latency - fast.latency);
+      share = fast.cost + std::clamp(part, 0.1, 0.9) * (slow.cost - fast.cost);
+    } else {
+      const double wanted = now.latency < 1 ? 1 - (1 - now.cost) * (1 - aim * goal) / (1 - now.latency) : 0;
+      share = std::clamp(wanted, 0.7 * now.cost, aim * now.cost);
+    }
   }
-  result.reachesGoal = false;
-  return result;
 }
 
 llvm::Expected<TokenVariant> chooseVariant(const TokenProblem &problem, ArrayRef<TokenVariant> variants, double goal) {

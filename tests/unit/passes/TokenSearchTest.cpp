@@ -336,6 +336,18 @@ TEST(TokenSearch, LatencyGoals) {
   }
 }
 
+/// Where the first tokens that go save no time, a line through that leads far below the goal: the search comes back.
+TEST(TokenSearch, LatencyThatFallsLate) {
+  MadeUp net({3, 1, 4, 1}, 65);
+  net.problem.latency = [&](const TokenPlan &plan) -> Expected<double> {
+    return std::min(1.0, 0.1 + cantFail(net.problem.cost(plan)) / net.whole());
+  };
+  TokenSearchResult result = cantFail(searchTokensForLatency(net.problem, {}, 0.9));
+  EXPECT_TRUE(result.reachesGoal);
+  EXPECT_LE(*result.latency, 0.9);
+  EXPECT_GT(*result.latency, 0.8);
+}
+
 TEST(TokenSearch, LatencyOutOfReach) {
   int64_t measured = 0;
   // Half of the time goes elsewhere; the time does not fall at all.
