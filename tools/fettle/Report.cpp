@@ -101,6 +101,19 @@ static std::string shorten(int64_t count) {
   return llvm::formatv("{0:f2} {1}", value, unit).str();
 }
 
+/// Which layers stay in float, and why: a few; explain tells all.
+static void printReverted(llvm::raw_ostream &os, const CompileResult &result) {
+  constexpr size_t most = 5;
+  std::vector<const LayerReport *> reverted;
+  for (const LayerReport &layer : result.layers)
+    if (!layer.reason.empty())
+      reverted.push_back(&layer);
+  for (const LayerReport *layer : llvm::ArrayRef(reverted).take_front(most))
+    os << "  " << layer->name << " stays in float: " << layer->reason << '\n';
+  if (reverted.size() > most)
+    os << "  and " << reverted.size() - most << " more of " << result.layers.size() << " layers, see fettle explain\n";
+}
+
 void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const CompileResult &result,
                   const Accuracy &accuracy) {
   if (request.onnx())
@@ -117,9 +130,7 @@ void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const Co
       os << llvm::formatv("  for {0}: {1} steps, {2} multiply-adds\n", facts.inputs, facts.steps, shorten(facts.macs));
   if (result.tokens)
     printTokens(os, *result.tokens);
-  for (const LayerReport &layer : result.layers)
-    if (!layer.reason.empty())
-      os << "  " << layer.name << " stays in float: " << layer.reason << '\n';
+  printReverted(os, result);
   if (accuracy.evaluation) {
     const Evaluation &measured = *accuracy.evaluation;
     if (measured.top1)
