@@ -140,15 +140,39 @@ Ties PoolOp::getAxisTies() {
   return {{getInput(), 0, getOutput(), 0}, {getInput(), channel, getOutput(), channel}};
 }
 
+/// Extents other than 1 of axes [begin, end), with their numbers.
+static SmallVector<std::pair<int64_t, int64_t>> longAxes(ArrayRef<int64_t> shape, size_t begin, size_t end) {
+  SmallVector<std::pair<int64_t, int64_t>> axes;
+  for (size_t axis = begin; axis < end; ++axis)
+    if (shape[axis] != 1)
+      axes.push_back({shape[axis], int64_t(axis)});
+  return axes;
+}
+
 Ties ReshapeOp::getAxisTies() {
   // Leading and trailing axes that the reshape leaves alone.
   Ties ties;
   ArrayRef<int64_t> from = shapeOf(getInput()), to = shapeOf(getOutput());
-  size_t common = std::min(from.size(), to.size()), head = 0;
+  size_t common = std::min(from.size(), to.size()), head = 0, tail = 0;
   for (; head < common && from[head] == to[head]; ++head)
     ties.push_back({getInput(), int64_t(head), getOutput(), int64_t(head)});
-  for (size_t i = 1; head + i <= common && from[from.size() - i] == to[to.size() - i]; ++i)
-    ties.push_back({getInput(), int64_t(from.size() - i), getOutput(), int64_t(to.size() - i)});
+  for (; head + tail < common && from[from.size() - 1 - tail] == to[to.size() - 1 - tail]; ++tail)
+    ties.push_back({getInput(), int64_t(from.size() - 1 - tail), getOutput(), int64_t(to.size() - 1 - tail)});
+  // Between them, those that stand behind as many elements in both: of [32, 128] and [1, 32, 8, 16] that of 32.
+  if (getInput().getType().getNumElements() == 0)
+    return ties;
+  auto own = longAxes(from, head, from.size() - tail), theirs = longAxes(to, head, to.size() - tail);
+  for (size_t i = 0, j = 0; i < own.size() && j < theirs.size();) {
+    if (own[i].first == theirs[j].first)
+      ties.push_back({getInput(), own[i].second, getOutput(), theirs[j].second});
+    int64_t left = own[i++].first, right = theirs[j++].first;
+    while (left != right) {
+      if (left < right)
+        left *= own[i++].first;
+      else
+        right *= theirs[j++].first;
+    }
+  }
   return ties;
 }
 

@@ -8,6 +8,7 @@
 //   p = softmax(s) over the last axis, possibly with NaN (rows that see nothing) replaced by 0
 //   s = any chain of  + mask,  * c,  / c,  where(condition, s, very negative),  c tanh(s / c)
 //       down to a product q k^T
+//   also k q^T, transposed, and with batch and heads as one axis in the products, apart in the softmax
 //   factors on q and k, also behind transposes and reshapes, join the scale
 //   keys and values repeated for groups of heads (broadcast, concatenation or tile of an axis of
 //   extent 1, merged into the heads) are taken unrepeated
@@ -55,6 +56,8 @@ struct MaskStep {
 
 struct Scores {
   MatMulOp product;
+  bool isTransposed = false; ///< it is k q^T
+  bool isViewed = false;     ///< it has other batch axes than the scores, or is transposed: no mask is added to it
   double scale = 1;
   double softcap = 0;
   SmallVector<MaskStep> masks;
@@ -64,6 +67,23 @@ struct Scores {
 } // namespace
 
 static bool peelScores(Value value, Type type, Scores &scores, int depth);
+
+static SmallVector<int64_t> lastAxesSwapped(int64_t rank) {
+  SmallVector<int64_t> perm = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  if (rank >= 2)
+    std::swap(perm[rank - 1], perm[rank - 2]);
+  return perm;
+}
+
+/// A reshape that leaves the last two axes as they are, or a transpose that swaps them and leaves the others.
+static bool isMatrixView(Operation *op) {
+  if (auto reshape = dyn_cast<ReshapeOp>(op)) {
+    ArrayRef<int64_t> from = typeOf(reshape.getInput()).getShape(), to = typeOf(reshape.getOutput()).getShape();
+    return from.size() >= 2 && to.size() >= 2 && from.take_back(2) == to.take_back(2);
+  }
+  auto transpose = dyn_cast<TransposeOp>(op);
+  return transpose && transpose.getPerm() == ArrayRef<int64_t>(lastAxesSwapped(transpose.getPerm().size()));
+}
 
 /// x where the binary op is x times or divided by a number.
 static std::optional<std::pair<Value, double>> matchScaled(Value value) {
@@ -99,6 +119,11 @@ static bool peelScores(Value value, Type type, Scores &scores, int depth) {
     scores.product = product;
     return !product.getBias();
   }
+  if (isMatrixView(op)) {
+    scores.isViewed = true;
+    scores.isTransposed ^= isa<TransposeOp>(op);
+    return peelScores(op->getOperand(0), op->getOperand(0).getType(), scores, depth - 1);
+  }
   if (auto scaled = matchScaled(value)) {
     // c tanh(s / c): what is inside has its own scale.
     if (auto tanh = scaled->first.getDefiningOp<UnaryOp>();
@@ -111,7 +136,7 @@ static bool peelScores(Value value, Type type, Scores &scores, int depth) {
     return peelScores(scaled->first, type, scores, depth - 1);
   }
   // Masks inside a softcap are no longer added to the scores.
-  if (scores.softcap != 0)
+  if (scores.softcap != 0 || scores.isViewed)
     return false;
   if (auto select = dyn_cast<SelectOp>(op))
     return peelSelect(select, type, scores, depth);
@@ -129,8 +154,10 @@ static bool peelScores(Value value, Type type, Scores &scores, int depth) {
   return false;
 }
 
-/// The softmax behind `probabilities`, also behind where(is_nan(p), 0, p).
+/// The softmax behind `probabilities`, also behind where(is_nan(p), 0, p), or with other batch axes.
 static SoftmaxOp findSoftmax(Value probabilities) {
+  if (auto view = probabilities.getDefiningOp<ReshapeOp>(); view && isMatrixView(view) && view->hasOneUse())
+    return findSoftmax(view.getInput());
   if (auto select = probabilities.getDefiningOp<SelectOp>()) {
     auto isNan = select.getCondition().getDefiningOp<UnaryOp>();
     Value softmax = select.getOnFalse();
@@ -196,9 +223,14 @@ static Value withoutRepeat(PatternRewriter &rewriter, Value value) {
 static Value inOrder(PatternRewriter &rewriter, Value value, bool isTransposed) {
   if (!isTransposed)
     return value;
-  SmallVector<int64_t> perm = llvm::to_vector(llvm::seq<int64_t>(0, typeOf(value).getRank()));
-  std::swap(perm[perm.size() - 1], perm[perm.size() - 2]);
-  return makeTranspose(rewriter, value.getLoc(), value, perm);
+  return makeTranspose(rewriter, value.getLoc(), value, lastAxesSwapped(typeOf(value).getRank()));
+}
+
+/// Matrices with the batch axes `batch`, of as many entries as its own.
+static Value withBatch(PatternRewriter &rewriter, Value value, ArrayRef<int64_t> batch) {
+  SmallVector<int64_t> shape(batch);
+  llvm::append_range(shape, typeOf(value).getShape().take_back(2));
+  return makeReshape(rewriter, value.getLoc(), value, shape);
 }
 
 /// Under four axes: missing ones are added in front, surplus ones merged into the heads.
@@ -258,20 +290,21 @@ struct RaiseProducts : OpRewritePattern<MatMulOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(MatMulOp op, PatternRewriter &rewriter) const override {
     auto type = typeOf(op.getOutput());
-    int64_t rank = type.getRank();
     SoftmaxOp softmax = findSoftmax(op.getLhs());
     if (!softmax || softmax.getLog() || op.getTransposeLhs() || op.getBias() || !isa<FloatType>(type.getElementType()))
       return rewriter.notifyMatchFailure(op, "does not weigh values by a softmax");
     auto scoresType = typeOf(softmax.getOutput());
-    if (int64_t(softmax.getAxis()) != scoresType.getRank() - 1 || scoresType.getRank() != rank)
+    int64_t rank = scoresType.getRank();
+    if (int64_t(softmax.getAxis()) != rank - 1 || rank < 2)
       return rewriter.notifyMatchFailure(op, "the softmax is not over the keys");
     Scores scores;
     if (!peelScores(softmax.getInput(), scoresType, scores, maxDepth))
       return rewriter.notifyMatchFailure(op, "the softmax is not of a product of queries and keys");
     MatMulOp product = scores.product;
     auto batchOf = [](Value value) { return typeOf(value).getShape().drop_back(2); };
-    if (batchOf(product.getLhs()) != batchOf(product.getRhs()) || batchOf(product.getLhs()) != batchOf(op.getRhs()))
+    if (batchOf(product.getLhs()) != batchOf(product.getRhs()) || batchOf(op.getLhs()) != batchOf(op.getRhs()))
       return rewriter.notifyMatchFailure(op, "queries, keys and values differ in their batch");
+    ArrayRef<int64_t> batch = scoresType.getShape().drop_back(2);
     int64_t queries = scoresType.getShape()[rank - 2], keys = scoresType.getShape()[rank - 1];
     if (rank > 4 && llvm::any_of(scores.masks, [](const MaskStep &step) {
           return llvm::any_of(batchOfMask(step), [](int64_t extent) { return extent != 1; });
@@ -282,9 +315,13 @@ struct RaiseProducts : OpRewritePattern<MatMulOp> {
     scores.locations.append({softmax.getLoc(), op.getLoc()});
     Location location = fuseLocations(op.getContext(), scores.locations);
     Value query = withoutScale(rewriter, product.getLhs(), scores.scale), key = withoutScale(rewriter, product.getRhs(), scores.scale);
-    query = asFourAxes(rewriter, inOrder(rewriter, query, product.getTransposeLhs()));
-    key = asFourAxes(rewriter, inOrder(rewriter, key, !product.getTransposeRhs()));
-    Value value = asFourAxes(rewriter, inOrder(rewriter, op.getRhs(), op.getTransposeRhs()));
+    query = inOrder(rewriter, query, product.getTransposeLhs());
+    key = inOrder(rewriter, key, !product.getTransposeRhs());
+    if (scores.isTransposed)
+      std::swap(query, key);
+    query = asFourAxes(rewriter, withBatch(rewriter, query, batch));
+    key = asFourAxes(rewriter, withBatch(rewriter, key, batch));
+    Value value = asFourAxes(rewriter, withBatch(rewriter, inOrder(rewriter, op.getRhs(), op.getTransposeRhs()), batch));
     Value groupedKey = withoutRepeat(rewriter, key), groupedValue = withoutRepeat(rewriter, value);
     if (typeOf(groupedKey).getDimSize(1) == typeOf(groupedValue).getDimSize(1)) {
       key = groupedKey;

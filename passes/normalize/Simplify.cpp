@@ -19,6 +19,7 @@ struct Simplify : impl::SimplifyPassBase<Simplify> {
     populateBroadcastSimplifications(patterns);
     populateClampSimplifications(patterns);
     populateMovementSimplifications(patterns);
+    populateViewSimplifications(patterns);
     populateShapeSimplifications(patterns);
     // Stopping early leaves a correct function, only a longer one.
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

@@ -10,6 +10,7 @@ void populatePointwiseSimplifications(mlir::RewritePatternSet &patterns);
 void populateBroadcastSimplifications(mlir::RewritePatternSet &patterns);
 void populateClampSimplifications(mlir::RewritePatternSet &patterns);
 void populateMovementSimplifications(mlir::RewritePatternSet &patterns);
+void populateViewSimplifications(mlir::RewritePatternSet &patterns);
 void populateShapeSimplifications(mlir::RewritePatternSet &patterns);
 
 } // namespace fettle

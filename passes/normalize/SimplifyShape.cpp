@@ -72,54 +72,6 @@ private:
   }
 };
 
-/// A reshape that only adds axes of extent 1 moves behind pointwise ops: what makes its input can then take them as its epilogue. Other operands
-/// are seen without those axes, which costs nothing. Ends, for the rank of the op falls.
-template <typename OpTy> struct SinkAddedAxes : OpRewritePattern<OpTy> {
-  using OpRewritePattern<OpTy>::OpRewritePattern;
-  LogicalResult matchAndRewrite(OpTy op, PatternRewriter &rewriter) const override {
-    auto type = cast<RankedTensorType>(op->getResult(0).getType());
-    SmallVector<int64_t> kept;
-    ReshapeOp reshape;
-    for (Value operand : op->getOperands())
-      if (auto candidate = operand.getDefiningOp<ReshapeOp>();
-          candidate && !reshape && shapeOf(operand) == type.getShape() && findKeptAxes(shapeOf(candidate.getInput()), type.getShape(), kept))
-        reshape = candidate;
-    if (!reshape)
-      return rewriter.notifyMatchFailure(op, "no operand of the result's shape only gained axes");
-    SmallVector<Value> operands;
-    for (Value operand : op->getOperands())
-      operands.push_back(withKeptAxes(rewriter, operand, type.getRank(), kept));
-    OperationState state(op->getLoc(), op->getName());
-    state.addOperands(operands);
-    state.addTypes(type.clone(shapeOf(reshape.getInput())));
-    state.attributes = op->getAttrs();
-    rewriter.replaceOp(op, makeReshape(rewriter, op->getLoc(), rewriter.create(state)->getResult(0), type.getShape()));
-    return success();
-  }
-
-private:
-  /// The axes of `to` that stand for those of `from`; false unless all others have extent 1.
-  static bool findKeptAxes(ArrayRef<int64_t> from, ArrayRef<int64_t> to, SmallVector<int64_t> &kept) {
-    kept.clear();
-    for (auto [axis, extent] : llvm::enumerate(to)) {
-      if (kept.size() < from.size() && from[kept.size()] == extent)
-        kept.push_back(axis);
-      else if (extent != 1)
-        return false;
-    }
-    return kept.size() == from.size() && from.size() < to.size();
-  }
-
-  static Value withKeptAxes(PatternRewriter &rewriter, Value value, int64_t rank, ArrayRef<int64_t> kept) {
-    ArrayRef<int64_t> shape = shapeOf(value);
-    SmallVector<int64_t> result;
-    for (int64_t axis : kept)
-      if (int64_t own = axis - (rank - int64_t(shape.size())); own >= 0)
-        result.push_back(shape[own]);
-    return makeReshape(rewriter, value.getLoc(), value, result);
-  }
-};
-
 /// A reduction whose axes come back as extent 1 keeps them.
 struct KeepReducedAxes : OpRewritePattern<ReshapeOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -178,9 +130,7 @@ struct RaiseSoftmax : OpRewritePattern<BinaryOp> {
 } // namespace
 
 void populateShapeSimplifications(RewritePatternSet &patterns) {
-  patterns.add<PadIntoConv, DropUnitConvAxis, KeepReducedAxes, SumToMean, RaiseSoftmax,
-               SinkAddedAxes<UnaryOp>, SinkAddedAxes<BinaryOp>, SinkAddedAxes<CompareOp>, SinkAddedAxes<SelectOp>,
-               SinkAddedAxes<ClampOp>, SinkAddedAxes<CastOp>>(patterns.getContext());
+  patterns.add<PadIntoConv, DropUnitConvAxis, KeepReducedAxes, SumToMean, RaiseSoftmax>(patterns.getContext());
 }
 
 } // namespace fettle

@@ -152,6 +152,12 @@ def pytorch_batch(g):
     return pytorch_layout(g, 2)
 
 
+def keras(g):
+    """A Keras encoder: see Graph.einsum. No class token."""
+    x = encoder(g, "x", lambda y: g.einsum(y, WIDTH, HEADS, 24), post_norm=True)
+    return tokens_of(24), g.linear(g.mean(x, [1], keep=0), WIDTH, 5)
+
+
 def gpt(g):
     """A mask hides what comes later."""
     bias = g.weight(value=numpy.triu(numpy.full((1, 1, 24, 24), -10000, numpy.float32), 1))
@@ -189,7 +195,7 @@ STRUCTURES = {
     deit: (17, 11), deit_distilled: (18, 12), vit_packed: (17, 11), pooled_without_class: (17, 11),
     bert_pooled: (24, 15), bert_mean: (24, 15), bert_tokens: (24, 15), bert_class: (24, 18), bert_expanded: (24, 18),
     speech: (24, 15), speech_conformer: (24, 15), positions_in_each_layer: (24, 15), pytorch: (24, 15),
-    pytorch_batch: "has the batch and another axis as one",
+    keras: (24, 15), pytorch_batch: "has the batch and another axis as one",
     gpt: "is causal", relative_positions: "has a mask for each head", windows: "works on windows", convolutions: None,
 }
 

@@ -107,6 +107,26 @@ class Graph:
         y = self.op("Reshape", self.op("Transpose", y, perm=[1, 0, 2]), self.ints(tokens * batch, width))
         return self.op("Reshape", self.linear(y, width, width), self.ints(tokens, batch, width))
 
+    def einsum(self, x, width, heads, tokens):
+        """Keras' MultiHeadAttention as TensorFlow's exporter writes its einsums: an axis of 1 for each index that an operand lacks,
+        keys times queries, batch and heads as one axis. For one sequence; the bias comes behind the split into heads."""
+        depth = width // heads
+
+        def part(perm, shape):
+            y = self.op("MatMul", self.op("Reshape", x, self.ints(tokens, width)), self.weight(width, width, spread=width ** -0.5))
+            y = self.op("Add", self.op("Reshape", y, self.ints(1, tokens, heads, depth)), self.weight(heads, depth, spread=0.1))
+            y = self.op("Transpose", self.op("Reshape", y, self.ints(1, tokens, 1, heads, depth)), perm=perm)
+            return self.op("Reshape", y, self.ints(*shape))
+
+        query = self.op("Mul", part([0, 3, 2, 4, 1], [heads, depth, tokens]), self.number(depth ** -0.5))
+        s = self.op("MatMul", part([0, 3, 1, 2, 4], [heads, tokens, depth]), query)
+        s = self.op("Transpose", self.op("Reshape", s, self.ints(1, heads, tokens, tokens)), perm=[0, 1, 3, 2])
+        p = self.op("Reshape", self.op("Softmax", s, axis=-1), self.ints(heads, tokens, tokens))
+        y = self.op("MatMul", p, part([0, 3, 1, 2, 4], [heads, tokens, depth]))
+        y = self.op("Transpose", self.op("Reshape", y, self.ints(1, 1, heads, tokens, depth)), perm=[0, 3, 1, 2, 4])
+        y = self.op("MatMul", self.op("Reshape", y, self.ints(tokens, width)), self.weight(width, width, spread=width ** -0.5))
+        return self.op("Reshape", self.op("Add", y, self.weight(width, spread=0.1)), self.ints(1, tokens, width))
+
     def block(self, x, width, attention, post_norm=False):
         if post_norm:
             x = self.norm(self.op("Add", x, attention(x)), width)

@@ -59,6 +59,10 @@ TEST(NnFacts, AxisTies) {
   EXPECT_EQ(tiesOf(conv), std::vector<std::string>({"0.0=r.0", "0.1=r.1", "1.0=r.1"}));
   OneOp reshape("nn.reshape %0 : (tensor<2x3x4x5xf32>) -> tensor<2x12x5xf32>", zeros({"tensor<2x3x4x5xf32>"}));
   EXPECT_EQ(tiesOf(reshape), std::vector<std::string>({"0.0=r.0", "0.3=r.2"}));
+  OneOp split("nn.reshape %0 : (tensor<6x8xf32>) -> tensor<1x6x2x4xf32>", zeros({"tensor<6x8xf32>"}));
+  EXPECT_EQ(tiesOf(split), std::vector<std::string>({"0.0=r.1"}));
+  OneOp inner("nn.reshape %0 : (tensor<2x2x3x4x2xf32>) -> tensor<4x3x8xf32>", zeros({"tensor<2x2x3x4x2xf32>"}));
+  EXPECT_EQ(tiesOf(inner), std::vector<std::string>({"0.2=r.1"}));
   OneOp sum("nn.reduce sum %0 {axes = array<i64: 1>} : (tensor<2x3x4xf32>) -> tensor<2x4xf32>",
             zeros({"tensor<2x3x4xf32>"}));
   EXPECT_EQ(tiesOf(sum), std::vector<std::string>({"0.0=r.0", "0.2=r.1"}));

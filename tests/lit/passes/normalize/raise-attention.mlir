@@ -79,3 +79,34 @@ func.func @weak(%q: tensor<2x3x4xf32>, %v: tensor<2x3x4xf32>, %c: tensor<3x3xi1>
   %3 = nn.matmul %2, %v : (tensor<2x3x3xf32>, tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
   return %3 : tensor<2x3x4xf32>
 }
+
+// Keys times queries, transposed; batch and heads are one axis in the products, apart where the mask is added.
+// CHECK-LABEL: func.func @turned
+// CHECK-DAG: %[[Q:.*]] = nn.reshape %arg0 : (tensor<4x3x5xf32>) -> tensor<2x2x3x5xf32>
+// CHECK-DAG: %[[K:.*]] = nn.reshape %arg1 : (tensor<4x6x5xf32>) -> tensor<2x2x6x5xf32>
+// CHECK-DAG: %[[V:.*]] = nn.reshape %arg2 : (tensor<4x6x7xf32>) -> tensor<2x2x6x7xf32>
+// CHECK: %[[A:.*]] = nn.attention %[[Q]], %[[K]], %[[V]], %arg3 {scale = 1.000000e+00 : f64}
+// CHECK-NEXT: nn.reshape %[[A]] : (tensor<2x2x3x7xf32>) -> tensor<4x3x7xf32>
+func.func @turned(%q: tensor<4x3x5xf32>, %k: tensor<4x6x5xf32>, %v: tensor<4x6x7xf32>, %m: tensor<2x1x1x6xf32>) -> tensor<4x3x7xf32> {
+  %0 = nn.matmul %k, %q {transpose_rhs} : (tensor<4x6x5xf32>, tensor<4x3x5xf32>) -> tensor<4x6x3xf32>
+  %1 = nn.reshape %0 : (tensor<4x6x3xf32>) -> tensor<2x2x6x3xf32>
+  %2 = nn.transpose %1 {perm = array<i64: 0, 1, 3, 2>} : (tensor<2x2x6x3xf32>) -> tensor<2x2x3x6xf32>
+  %3 = nn.binary add %2, %m : (tensor<2x2x3x6xf32>, tensor<2x1x1x6xf32>) -> tensor<2x2x3x6xf32>
+  %4 = nn.softmax %3 {axis = 3} : (tensor<2x2x3x6xf32>) -> tensor<2x2x3x6xf32>
+  %5 = nn.reshape %4 : (tensor<2x2x3x6xf32>) -> tensor<4x3x6xf32>
+  %6 = nn.matmul %5, %v : (tensor<4x3x6xf32>, tensor<4x6x7xf32>) -> tensor<4x3x7xf32>
+  return %6 : tensor<4x3x7xf32>
+}
+
+// A mask for the products' own axes is not one for the scores'.
+// CHECK-LABEL: func.func @masked_early
+// CHECK: nn.softmax
+func.func @masked_early(%q: tensor<4x3x5xf32>, %v: tensor<4x3x7xf32>, %m: tensor<4x3x3xf32>) -> tensor<4x3x7xf32> {
+  %0 = nn.matmul %q, %q {transpose_rhs} : (tensor<4x3x5xf32>, tensor<4x3x5xf32>) -> tensor<4x3x3xf32>
+  %1 = nn.binary add %0, %m : (tensor<4x3x3xf32>, tensor<4x3x3xf32>) -> tensor<4x3x3xf32>
+  %2 = nn.reshape %1 : (tensor<4x3x3xf32>) -> tensor<2x2x3x3xf32>
+  %3 = nn.softmax %2 {axis = 3} : (tensor<2x2x3x3xf32>) -> tensor<2x2x3x3xf32>
+  %4 = nn.reshape %3 : (tensor<2x2x3x3xf32>) -> tensor<4x3x3xf32>
+  %5 = nn.matmul %4, %v : (tensor<4x3x3xf32>, tensor<4x3x7xf32>) -> tensor<4x3x7xf32>
+  return %5 : tensor<4x3x7xf32>
+}

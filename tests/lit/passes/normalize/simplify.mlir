@@ -165,3 +165,58 @@ func.func @mask(%m: tensor<1x1x1x3xi64>, %x: tensor<1x2x3x3xf32>) -> (tensor<1x2
   %4 = nn.attention %x, %x, %x, %2 {scale = 1.0 : f64} : (tensor<1x2x3x3xf32>, tensor<1x2x3x3xf32>, tensor<1x2x3x3xf32>, tensor<1x1x3x3xf32>) -> tensor<1x2x3x3xf32>
   return %3, %4 : tensor<1x2x3x3xf32>, tensor<1x2x3x3xf32>
 }
+
+// As einsum leaves it: an axis of 1 for each index that one operand lacks.
+// CHECK-LABEL: func.func @transposed_view
+// CHECK-NEXT: %[[T:.*]] = nn.transpose %arg0 {perm = array<i64: 0, 2, 1, 3>} : (tensor<2x3x4x5xf32>) -> tensor<2x4x3x5xf32>
+// CHECK-NEXT: return %[[T]]
+func.func @transposed_view(%x: tensor<2x3x4x5xf32>) -> tensor<2x4x3x5xf32> {
+  %0 = nn.reshape %x : (tensor<2x3x4x5xf32>) -> tensor<2x3x1x4x5xf32>
+  %1 = nn.transpose %0 {perm = array<i64: 0, 3, 2, 4, 1>} : (tensor<2x3x1x4x5xf32>) -> tensor<2x4x1x5x3xf32>
+  %2 = nn.reshape %1 : (tensor<2x4x1x5x3xf32>) -> tensor<2x4x5x3xf32>
+  %3 = nn.transpose %2 {perm = array<i64: 0, 1, 3, 2>} : (tensor<2x4x5x3xf32>) -> tensor<2x4x3x5xf32>
+  return %3 : tensor<2x4x3x5xf32>
+}
+
+// CHECK-LABEL: func.func @reduced_view
+// CHECK-NEXT: %[[M:.*]] = nn.reduce mean %arg0 {axes = array<i64: 1>, keep_dims} : (tensor<4x5xf32>) -> tensor<4x1xf32>
+// CHECK-NEXT: %[[D:.*]] = nn.binary sub %arg0, %[[M]]
+// CHECK-NEXT: return %[[D]]
+func.func @reduced_view(%x: tensor<4x5xf32>) -> tensor<4x5xf32> {
+  %0 = nn.reshape %x : (tensor<4x5xf32>) -> tensor<1x4x5xf32>
+  %1 = nn.reduce mean %0 {axes = array<i64: 2>, keep_dims} : (tensor<1x4x5xf32>) -> tensor<1x4x1xf32>
+  %2 = nn.reshape %1 : (tensor<1x4x1xf32>) -> tensor<4x1xf32>
+  %3 = nn.binary sub %x, %2 : (tensor<4x5xf32>, tensor<4x1xf32>) -> tensor<4x5xf32>
+  return %3 : tensor<4x5xf32>
+}
+
+// The square of one element is not the element.
+// CHECK-LABEL: func.func @one_square
+// CHECK: nn.reduce sum_square
+func.func @one_square(%x: tensor<4x5xf32>) -> tensor<4x5xf32> {
+  %0 = nn.reshape %x : (tensor<4x5xf32>) -> tensor<4x5x1xf32>
+  %1 = nn.reduce sum_square %0 {axes = array<i64: 2>} : (tensor<4x5x1xf32>) -> tensor<4x5xf32>
+  return %1 : tensor<4x5xf32>
+}
+
+// A factor for each row, and one for each column.
+// CHECK-LABEL: func.func @factors
+// CHECK-NEXT: %[[P:.*]] = nn.binary mul %arg0, %arg1 : (tensor<4x1xf32>, tensor<5xf32>) -> tensor<4x5xf32>
+// CHECK-NEXT: return %[[P]]
+func.func @factors(%rows: tensor<4x1xf32>, %columns: tensor<5xf32>) -> tensor<4x5xf32> {
+  %0 = nn.reshape %rows : (tensor<4x1xf32>) -> tensor<1x4x1xf32>
+  %1 = nn.binary mul %0, %columns : (tensor<1x4x1xf32>, tensor<5xf32>) -> tensor<1x4x5xf32>
+  %2 = nn.reshape %1 : (tensor<1x4x5xf32>) -> tensor<4x5xf32>
+  return %2 : tensor<4x5xf32>
+}
+
+// The bias of all heads is that of the product that makes them.
+// CHECK-LABEL: func.func @split_bias
+// CHECK: %[[S:.*]] = nn.binary add %arg0, %{{.*}} : (tensor<3x4xf32>, tensor<4xf32>) -> tensor<3x4xf32>
+// CHECK-NEXT: nn.reshape %[[S]] : (tensor<3x4xf32>) -> tensor<1x3x2x2xf32>
+func.func @split_bias(%x: tensor<3x4xf32>) -> tensor<1x3x2x2xf32> {
+  %bias = nn.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+  %0 = nn.reshape %x : (tensor<3x4xf32>) -> tensor<1x3x2x2xf32>
+  %1 = nn.binary add %0, %bias : (tensor<1x3x2x2xf32>, tensor<2x2xf32>) -> tensor<1x3x2x2xf32>
+  return %1 : tensor<1x3x2x2xf32>
+}
