@@ -54,7 +54,7 @@ def check_quality(folder):
     check("refit" not in report_of(plain)["tokens"], "something is fitted that nobody asked for")
     refit = report_of(refitted)["tokens"]["refit"]
     check(refit["products"] > 4, f"{refit}")
-    check(refit["divergence_after"] < refit["divergence_before"], f"{refit}")
+    check(refit["divergence_after"] <= 0.95 * refit["divergence_before"], f"{refit}")
     check(report_of(plain)["macs"] == report_of(refitted)["macs"], "it costs multiply-adds")
     teacher = outputs_of(folder, VIT)
     before, after = (divergence(outputs_of(folder, artifact), teacher) for artifact in (plain, refitted))
@@ -63,13 +63,13 @@ def check_quality(folder):
 
 
 def check_judgement(folder):
-    """Where outputs of samples kept apart do not come closer all weights stay as they are."""
+    """Where outputs of samples kept apart do not come clearly closer all weights stay as they are."""
     plan = ["--recipe", "tokens", "--set", "tokens.remove=0,6,3", "--name", "vit"]
     made = [os.path.join(folder, name) for name in ("plain", "refitted")]
     expect(DONE, "compile", VIT, *plan, "-o", made[0])
     expect(DONE, "compile", VIT, *plan, "--set", "tokens.refit=true", "--calibration", CALIBRATION, "-o", made[1])
     refit = report_of(made[1])["tokens"]["refit"]
-    check(refit["products"] == 0 and refit["divergence_after"] >= refit["divergence_before"], f"{refit}")
+    check(refit["products"] == 0 and refit["divergence_after"] > 0.95 * refit["divergence_before"], f"{refit}")
     check(filecmp.cmp(*(os.path.join(path, "vit.weights") for path in made), shallow=False), "weights change though that brings nothing")
 
 

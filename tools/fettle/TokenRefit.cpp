@@ -13,6 +13,9 @@ namespace fettle::cli {
 /// More samples, or rows of a product over all of them, change little.
 static constexpr int64_t mostSamples = 512, mostRows = 16384;
 
+/// By so much the divergence must fall for new weights to be taken: less may be chance.
+static constexpr double leastGain = 0.05;
+
 namespace {
 /// The samples that are taken, in two parts.
 struct Parts {
@@ -88,7 +91,7 @@ llvm::Expected<TokenRefitReport> measureRefits(Calibration &calibration, func::F
   }
   if (llvm::Error error = judge(executor, *twins, parts.judged).moveInto(report.divergenceAfter))
     return std::move(error);
-  if (!(report.divergenceAfter < report.divergenceBefore))
+  if (!(report.divergenceAfter <= (1 - leastGain) * report.divergenceBefore))
     profile.refits.clear();
   report.products = int64_t(profile.refits.size());
   return report;
