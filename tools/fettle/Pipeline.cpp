@@ -8,6 +8,24 @@
 
 namespace fettle::cli {
 
+/// What a recipe must know about the module before `phase` is measured on samples, or read from a profile.
+static llvm::Error decideBefore(Phase phase, Compilation &compilation, const Recipe &recipe) {
+  if (compilation.measuresBefore(phase))
+    if (llvm::Error error = compilation.measure(phase))
+      return error;
+  // What outputs lose by fewer tokens.
+  if (phase == Phase::Tokens && recipe.reducesTokens())
+    if (llvm::Error error = compilation.planTokens())
+      return error;
+  if (phase == Phase::Tokens && recipe.refitsProducts())
+    if (llvm::Error error = compilation.refitProducts())
+      return error;
+  // Whether layers gain by integers at all.
+  if (phase == Phase::Quantize && recipe.quantizes() && recipe.refusesSlower)
+    return compilation.refuseSlower();
+  return llvm::Error::success();
+}
+
 llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRContext &context,
                                            const CompileRequest &request) {
   Compilation compilation(environment, context, request);
@@ -25,21 +43,8 @@ llvm::Expected<CompileResult> compileModel(Environment &environment, mlir::MLIRC
     // The rest of the phases is about code, and the same ops in ONNX are channels-first.
     if (request.onnx() && phase.phase == Phase::Layout)
       break;
-    // What a recipe must know about the float module is measured on samples, or read from a profile.
-    if (compilation.measuresBefore(phase.phase))
-      if (llvm::Error error = compilation.measure(phase.phase))
-        return std::move(error);
-    // What outputs lose by fewer tokens is measured, too.
-    if (phase.phase == Phase::Tokens && request.recipe.reducesTokens())
-      if (llvm::Error error = compilation.planTokens())
-        return std::move(error);
-    if (phase.phase == Phase::Tokens && request.recipe.refitsProducts())
-      if (llvm::Error error = compilation.refitProducts())
-        return std::move(error);
-    // Whether layers gain by integers at all is measured, too, if the recipe wants to know.
-    if (phase.phase == Phase::Quantize && request.recipe.quantizes() && request.recipe.refusesSlower)
-      if (llvm::Error error = compilation.refuseSlower())
-        return std::move(error);
+    if (llvm::Error error = decideBefore(phase.phase, compilation, request.recipe))
+      return std::move(error);
     if (phase.phase == Phase::Quantize && request.recipe.quantizes())
       if (llvm::Error error = compilation.describeLayers())
         return std::move(error);
@@ -80,18 +85,8 @@ llvm::Expected<CompileResult> measureModel(Environment &environment, mlir::MLIRC
   for (const PhaseInfo &phase : phases()) {
     if (phase.phase > Phase::Quantize)
       break;
-    if (compilation.measuresBefore(phase.phase))
-      if (llvm::Error error = compilation.measure(phase.phase))
-        return std::move(error);
-    if (phase.phase == Phase::Tokens && request.recipe.reducesTokens())
-      if (llvm::Error error = compilation.planTokens())
-        return std::move(error);
-    if (phase.phase == Phase::Tokens && request.recipe.refitsProducts())
-      if (llvm::Error error = compilation.refitProducts())
-        return std::move(error);
-    if (phase.phase == Phase::Quantize && request.recipe.quantizes() && request.recipe.refusesSlower)
-      if (llvm::Error error = compilation.refuseSlower())
-        return std::move(error);
+    if (llvm::Error error = decideBefore(phase.phase, compilation, request.recipe))
+      return std::move(error);
     if (phase.phase < Phase::Quantize)
       if (llvm::Error error = compilation.runPhase(phase))
         return std::move(error);

@@ -1,23 +1,13 @@
 //===- RefitTest.cpp - linear layers fitted to other inputs ----------------===//
 
 #include "passes/Refit.h"
+#include "tests/unit/passes/NoiseMatrix.h"
 #include <Eigen/QR>
 #include <gtest/gtest.h>
 
 namespace fettle::test {
 
 using Eigen::MatrixXd;
-
-/// Numbers in (-1, 1), the same on any machine.
-static MatrixXd noise(Eigen::Index rows, Eigen::Index columns, uint64_t seed) {
-  MatrixXd matrix(rows, columns);
-  for (Eigen::Index i = 0; i < rows; ++i)
-    for (Eigen::Index j = 0; j < columns; ++j) {
-      seed = seed * 6364136223846793005 + 1442695040888963407;
-      matrix(i, j) = double(int64_t(seed) >> 20) / double(int64_t(1) << 43);
-    }
-  return matrix;
-}
 
 static MatrixXd centered(const MatrixXd &rows) { return rows.rowwise() - rows.colwise().mean(); }
 static MatrixXd covariance(const MatrixXd &y, const MatrixXd &x) { return centered(y).transpose() * centered(x) / double(x.rows()); }

@@ -1,6 +1,7 @@
 //===- RoundingTest.cpp - weights that make up for each other --------------===//
 
 #include "passes/quantize/Rounding.h"
+#include "tests/unit/passes/NoiseMatrix.h"
 #include <Eigen/LU>
 #include <gtest/gtest.h>
 #include <numeric>
@@ -9,17 +10,6 @@ namespace fettle::test {
 
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
-
-/// Numbers in (-1, 1), the same on any machine.
-static MatrixXd noise(Eigen::Index rows, Eigen::Index columns, uint64_t seed) {
-  MatrixXd matrix(rows, columns);
-  for (Eigen::Index i = 0; i < rows; ++i)
-    for (Eigen::Index j = 0; j < columns; ++j) {
-      seed = seed * 6364136223846793005 + 1442695040888963407;
-      matrix(i, j) = double(int64_t(seed) >> 20) / double(int64_t(1) << 43);
-    }
-  return matrix;
-}
 
 /// Covariance of inputs that depend on each other.
 static MatrixXd correlated(Eigen::Index width, uint64_t seed) {
