@@ -24,13 +24,16 @@ namespace fettle {
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
+/// The axis of a product's weights that is its result's last.
+static int64_t outputAxis(MatMulOp op) { return op.getTransposeRhs() ? 0 : 1; }
+
 /// x W [+ b] with weights and a bias of its own, read by movement alone.
 static bool isMergeable(MatMulOp op) {
   Value weights = op.getRhs(), bias = op.getBias();
   auto isOwnConstant = [](Value value) { return value.getDefiningOp<ConstantOp>() && value.hasOneUse(); };
-  if (op.getTransposeLhs() || op.getTransposeRhs() || op.getZeroPoint() != 0 || typeOf(weights).getRank() != 2 || !isOwnConstant(weights) || op.getLhs() == weights)
+  if (op.getTransposeLhs() || op.getZeroPoint() != 0 || typeOf(weights).getRank() != 2 || !isOwnConstant(weights) || op.getLhs() == weights)
     return false;
-  if (bias && (typeOf(bias).getRank() != 1 || typeOf(bias).getNumElements() != typeOf(weights).getDimSize(1) || !bias.getDefiningOp<ConstantOp>()))
+  if (bias && (typeOf(bias).getRank() != 1 || typeOf(bias).getNumElements() != typeOf(weights).getDimSize(outputAxis(op)) || !bias.getDefiningOp<ConstantOp>()))
     return false;
   return llvm::all_of(op->getUsers(), [](Operation *user) { return isa<ReshapeOp, TransposeOp, SliceOp>(user); });
 }
@@ -43,7 +46,7 @@ static void mergeProducts(ArrayRef<MatMulOp> products) {
   bool hasBias = llvm::any_of(products, [](MatMulOp op) { return Value(op.getBias()) != nullptr; });
   Type element = typeOf(first.getOutput()).getElementType();
   for (MatMulOp op : products) {
-    int64_t width = typeOf(op.getRhs()).getDimSize(1);
+    int64_t width = typeOf(op.getRhs()).getDimSize(outputAxis(op));
     locations.push_back(op.getLoc());
     // Constants may stand anywhere before their readers.
     weights.push_back(builder.clone(*op.getRhs().getDefiningOp())->getResult(0));
@@ -53,9 +56,9 @@ static void mergeProducts(ArrayRef<MatMulOp> products) {
       biases.push_back(makeConstant(builder, op.getLoc(), HostTensor(RankedTensorType::get({width}, element)), "zero"));
   }
   Location location = fuseLocations(first.getContext(), locations);
-  Value merged = ConcatOp::create(builder, location, weights, /*axis=*/1).getOutput();
+  Value merged = ConcatOp::create(builder, location, weights, outputAxis(first)).getOutput();
   Value bias = hasBias ? ConcatOp::create(builder, location, biases, /*axis=*/0).getOutput() : Value();
-  Value product = MatMulOp::create(builder, location, first.getLhs(), merged, bias, false, false).getOutput();
+  Value product = MatMulOp::create(builder, location, first.getLhs(), merged, bias, false, first.getTransposeRhs()).getOutput();
   int64_t start = 0;
   for (MatMulOp op : products) {
     auto type = typeOf(op.getOutput());
@@ -71,11 +74,11 @@ static void mergeProducts(ArrayRef<MatMulOp> products) {
 namespace {
 struct MergeProducts : impl::MergeProductsPassBase<MergeProducts> {
   void runOnOperation() override {
-    // By input, and by the rows of the weights' type: both follow from the input.
-    llvm::MapVector<Value, SmallVector<MatMulOp>> byInput;
+    // By input, and by how the weights lie; how many rows they have follows from the input.
+    llvm::MapVector<std::pair<Value, int64_t>, SmallVector<MatMulOp>> byInput;
     getOperation().walk([&](MatMulOp op) {
       if (isMergeable(op))
-        byInput[op.getLhs()].push_back(op);
+        byInput[{op.getLhs(), outputAxis(op)}].push_back(op);
     });
     for (auto &[input, products] : byInput)
       if (products.size() > 1)
