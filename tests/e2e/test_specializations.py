@@ -17,7 +17,7 @@ from test_determinism import contents  # noqa: E402
 
 MODELS = os.path.join(command.ROOT, "test_models")
 CNN, DECODER = (os.path.join(MODELS, name, "model.onnx") for name in ("digits_cnn", "digits_decoder"))
-USAGE = 2
+UNFIT, USAGE = 1, 2
 
 expectations = command.Expectations()
 problems, check, expect = expectations.problems, expectations.check, expectations.expect
@@ -92,11 +92,11 @@ def check_verbs(artifact, model, shapes, scratch):
 
     data, out = os.path.join(scratch, "other.npz"), os.path.join(scratch, "out.npz")
     tensors.write_npz(data, {"input_ids": tensors.from_values("<i8", (1, 48), range(48))})
-    expect(USAGE, "run", artifact, "--data", data, "-o", out, says=["none of the sizes", "[1, 16]", "[3, 64]"])
+    expect(UNFIT, "run", artifact, "--data", data, "-o", out, says=["none of the sizes", "[1, 16]", "[3, 64]"])
     single = os.path.join(scratch, "other.npy")
     with open(single, "wb") as file:
         file.write(tensors.write_npy(tensors.from_values("<i8", (1, 48), range(48))))
-    expect(USAGE, "run", artifact, "--input", f"input_ids={single}", "-o", out, says=["1x48", "there are: input_ids 1x16; "])
+    expect(UNFIT, "run", artifact, "--input", f"input_ids={single}", "-o", out, says=["1x48", "there are: input_ids 1x16; "])
     expect(USAGE, "bench", artifact, "--dim", "seq=48", says=["not compiled for these sizes", "input_ids 3x64"])
     expect(USAGE, "bench", artifact, "--dim", "sequence=64", says=["without --dim sequence", "seq"])
     expect(USAGE, "bench", artifact, "--shape", "input_ids=1x48", says=["not compiled for these sizes"])
