@@ -30,56 +30,46 @@ std::string TokenGoals::key() const {
 }
 
 llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
+  // Sections that several of them have.
+  static const std::string tokens =
+      "tokens:\n"
+      "  macs: 0.6        # share of the multiply-adds that is left; or latency, of the time that is measured\n"
+      "  method: merge    # merge or drop; or auto: whatever changes the outputs least\n"
+      "  metric: auto     # features, keys or both: by what tokens are alike\n"
+      "  matching: auto   # global, or local: neighbours first\n"
+      "  rounds: 2        # most matchings that follow each other in a layer: more find better partners, and cost time\n"
+      "  refit: auto      # true: weights behind removed tokens are fitted to what is left; auto: where the plan is searched\n";
+  static const std::string rounding =
+      "activations:\n"
+      "  grid: mse        # mse, min-max, percentile or entropy: how the ends of an 8-bit range are chosen\n"
+      "  equalize: true   # channels are scaled so that the range of the tensor suits all of them\n"
+      "weights:\n"
+      "  rounding: gptq   # gptq: rounding errors make up for each other on the samples; or nearest\n";
+  static const std::string golden =
+      "golden:            # a random input and its answer, to check the artifact where it runs\n"
+      "  seed: 0\n";
   static const BuiltInRecipe recipes[] = {
       {"float", "the model's own arithmetic; nothing is compressed (the default)",
        "# The model's own arithmetic; nothing is compressed.\n"
        "version: 1\n"
-       "precision: float\n"
-       "golden:            # a random input and its answer, to check the artifact where it runs\n"
-       "  seed: 0\n"},
+       "precision: float\n" +
+           golden},
       {"int8", "8-bit integers where the multiply-adds are; needs --calibration or --profile",
        "# 8-bit weights and activations in convolutions and matrix products, chosen on calibration samples.\n"
        "version: 1\n"
-       "precision: int8\n"
-       "activations:\n"
-       "  grid: mse        # mse, min-max, percentile or entropy: how the ends of an 8-bit range are chosen\n"
-       "  equalize: true   # channels are scaled so that the range of the tensor suits all of them\n"
-       "weights:\n"
-       "  rounding: gptq   # gptq: rounding errors make up for each other on the samples; or nearest\n"
-       "golden:            # a random input and its answer, to check the artifact where it runs\n"
-       "  seed: 0\n"},
+       "precision: int8\n" +
+           rounding + golden},
       {"tokens", "tokens of transformers merged where they say the same; needs --calibration or --profile",
        "# Tokens that are most alike become one between attention and MLP, as many in each layer as the goal asks for and the\n"
        "# outputs bear on calibration samples.\n"
        "version: 1\n"
-       "precision: float\n"
-       "tokens:\n"
-       "  macs: 0.6        # share of the multiply-adds that is left; or latency, of the time that is measured\n"
-       "  method: merge    # merge or drop; or auto: whatever changes the outputs least\n"
-       "  metric: auto     # features, keys or both: by what tokens are alike\n"
-       "  matching: auto   # global, or local: neighbours first\n"
-       "  rounds: 2        # most matchings that follow each other in a layer: more find better partners, and cost time\n"
-       "  refit: auto      # true: weights behind removed tokens are fitted to what is left; auto: where the plan is searched\n"
-       "golden:            # a random input and its answer, to check the artifact where it runs\n"
-       "  seed: 0\n"},
+       "precision: float\n" +
+           tokens + golden},
       {"tokens-int8", "tokens merged, then 8-bit integers; needs --calibration or --profile",
        "# Tokens are merged first; the smaller network is quantized against the same float model.\n"
        "version: 1\n"
-       "precision: int8\n"
-       "tokens:\n"
-       "  macs: 0.6        # share of the multiply-adds that is left; or latency, of the time that is measured\n"
-       "  method: merge    # merge or drop; or auto: whatever changes the outputs least\n"
-       "  metric: auto     # features, keys or both: by what tokens are alike\n"
-       "  matching: auto   # global, or local: neighbours first\n"
-       "  rounds: 2        # most matchings that follow each other in a layer: more find better partners, and cost time\n"
-       "  refit: auto      # true: weights behind removed tokens are fitted to what is left; auto: where the plan is searched\n"
-       "activations:\n"
-       "  grid: mse        # mse, min-max, percentile or entropy: how the ends of an 8-bit range are chosen\n"
-       "  equalize: true   # channels are scaled so that the range of the tensor suits all of them\n"
-       "weights:\n"
-       "  rounding: gptq   # gptq: rounding errors make up for each other on the samples; or nearest\n"
-       "golden:            # a random input and its answer, to check the artifact where it runs\n"
-       "  seed: 0\n"}};
+       "precision: int8\n" +
+           tokens + rounding + golden}};
   return recipes;
 }
 
