@@ -2,6 +2,7 @@
 
 #include "codegen/artifact/Manifest.h"
 #include "codegen/artifact/TensorType.h"
+#include "ir/support/JsonText.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -240,28 +241,6 @@ static bool readDocument(const llvm::json::Value &value, Manifest &manifest, llv
   return true;
 }
 
-/// llvm::json recurses: a hostile file must not exhaust the stack.
-static bool isDeeplyNested(llvm::StringRef text) {
-  int depth = 0;
-  bool inString = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (inString) {
-      if (text[i] == '\\')
-        ++i;
-      else if (text[i] == '"')
-        inString = false;
-    } else if (text[i] == '"') {
-      inString = true;
-    } else if (text[i] == '[' || text[i] == '{') {
-      if (++depth > 64)
-        return true;
-    } else if (text[i] == ']' || text[i] == '}') {
-      --depth;
-    }
-  }
-  return false;
-}
-
 /// Symbols and file names are made of it.
 static bool isIdentifier(llvm::StringRef name) {
   return !name.empty() && !llvm::isDigit(name[0]) &&
@@ -275,9 +254,7 @@ static bool staysInside(llvm::StringRef path) {
 }
 
 llvm::Expected<Manifest> Manifest::parse(llvm::StringRef text) {
-  if (isDeeplyNested(text))
-    return llvm::createStringError("not the manifest of a fettle artifact: nested too deeply");
-  llvm::Expected<llvm::json::Value> value = llvm::json::parse(text);
+  llvm::Expected<llvm::json::Value> value = parseJson(text);
   if (!value)
     return value.takeError();
   llvm::json::Object *document = value->getAsObject();

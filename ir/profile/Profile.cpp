@@ -1,6 +1,7 @@
 //===- Profile.cpp - what was measured on a model, and its file ------------===//
 
 #include "ir/profile/Profile.h"
+#include "ir/support/JsonText.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Base64.h"
 #include "llvm/Support/Endian.h"
@@ -24,21 +25,30 @@ static std::string encode(const std::vector<float> &numbers) {
   return llvm::encodeBase64(bytes);
 }
 
-static llvm::Expected<std::vector<float>> decode(const llvm::Twine &where, const llvm::json::Object &entry,
-                                                 llvm::StringRef key, int64_t count) {
-  std::vector<char> bytes;
-  std::optional<llvm::StringRef> text = entry.getString(key);
-  llvm::Error error = llvm::decodeBase64(text.value_or(""), bytes);
-  bool wrong = bool(error) || int64_t(bytes.size()) != 4 * count;
-  llvm::consumeError(std::move(error));
-  std::vector<float> numbers(wrong ? 0 : count);
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    numbers[i] = llvm::bit_cast<float>(llvm::support::endian::read32le(&bytes[4 * i]));
-    wrong |= !std::isfinite(numbers[i]);
+namespace {
+/// Numbers of an entry, and where they go.
+struct Numbers {
+  llvm::StringRef key;
+  int64_t count;
+  std::vector<float> &into;
+};
+} // namespace
+
+static llvm::Error decode(const llvm::Twine &where, const llvm::json::Object &entry, llvm::ArrayRef<Numbers> list) {
+  for (const auto &[key, count, into] : list) {
+    std::vector<char> bytes;
+    llvm::Error error = llvm::decodeBase64(entry.getString(key).value_or(""), bytes);
+    bool wrong = bool(error) || int64_t(bytes.size()) != 4 * count;
+    llvm::consumeError(std::move(error));
+    into.resize(wrong ? 0 : count);
+    for (size_t i = 0; i < into.size(); ++i) {
+      into[i] = llvm::bit_cast<float>(llvm::support::endian::read32le(&bytes[4 * i]));
+      wrong |= !std::isfinite(into[i]);
+    }
+    if (wrong)
+      return refuse(where + ": '" + key + "' does not hold " + llvm::Twine(count) + " finite numbers");
   }
-  if (wrong)
-    return llvm::createStringError(where + ": '" + key + "' does not hold " + llvm::Twine(count) + " finite numbers");
-  return numbers;
+  return llvm::Error::success();
 }
 
 std::string Profile::toJson() const {
@@ -130,37 +140,28 @@ std::string Profile::toJson() const {
   return text + "\n";
 }
 
-static llvm::Expected<ChannelStatistics> readChannels(const llvm::Twine &where, const llvm::json::Object *entry) {
-  if (!entry)
-    return refuse(where + " is no object");
+static llvm::Expected<ChannelStatistics> readChannels(const llvm::Twine &where, const llvm::json::Object &entry) {
   // Four thirds of a character for each byte: how many there are follows from the text.
-  int64_t count = llvm::StringRef(entry->getString("low").value_or("")).rtrim('=').size() * 3 / 16;
-  auto low = decode(where, *entry, "low", count);
-  if (!low)
-    return low.takeError();
-  auto high = decode(where, *entry, "high", count);
-  if (!high)
-    return high.takeError();
-  auto meanSquare = decode(where, *entry, "mean_square", count);
-  if (!meanSquare)
-    return meanSquare.takeError();
-  if (llvm::any_of(*low, [](float value) { return value > 0; }) ||
-      llvm::any_of(*high, [](float value) { return value < 0; }) ||
-      llvm::any_of(*meanSquare, [](float value) { return value < 0; }))
+  int64_t count = llvm::StringRef(entry.getString("low").value_or("")).rtrim('=').size() * 3 / 16;
+  ChannelStatistics channels;
+  if (llvm::Error error = decode(where, entry, {{"low", count, channels.low}, {"high", count, channels.high}, {"mean_square", count, channels.meanSquare}}))
+    return std::move(error);
+  if (llvm::any_of(channels.low, [](float value) { return value > 0; }) ||
+      llvm::any_of(channels.high, [](float value) { return value < 0; }) ||
+      llvm::any_of(channels.meanSquare, [](float value) { return value < 0; }))
     return refuse(where + ": a number has the wrong sign");
-  return ChannelStatistics{std::move(*low), std::move(*high), std::move(*meanSquare)};
+  return channels;
 }
 
-static llvm::Expected<TensorStatistics> readTensor(const llvm::Twine &where, const llvm::json::Object *entry) {
-  if (!entry)
-    return refuse(where + " is no object");
-  std::optional<double> min = entry->getNumber("min"), max = entry->getNumber("max");
-  if (!min || !max || !std::isfinite(*min) || !std::isfinite(*max) || *min > *max)
+static llvm::Expected<TensorStatistics> readTensor(const llvm::Twine &where, const llvm::json::Object &entry) {
+  constexpr double most = std::numeric_limits<float>::max();
+  std::optional<double> min = entry.getNumber("min"), max = entry.getNumber("max");
+  if (!min || !max || !(-most <= *min && *min <= *max && *max <= most))
     return refuse(where + " has no finite min and max");
   TensorStatistics tensor;
   tensor.min = *min;
   tensor.max = *max;
-  const llvm::json::Array *bins = entry->getArray("histogram");
+  const llvm::json::Array *bins = entry.getArray("histogram");
   if (!bins || bins->empty())
     return refuse(where + " has no histogram");
   int64_t total = 0;
@@ -176,62 +177,52 @@ static llvm::Expected<TensorStatistics> readTensor(const llvm::Twine &where, con
   return tensor;
 }
 
-static llvm::Expected<RowStatistics> readRows(const llvm::Twine &where, const llvm::json::Object *object) {
-  if (!object)
-    return refuse(where + " is no object");
+static llvm::Expected<RowStatistics> readRows(const llvm::Twine &where, const llvm::json::Object &entry) {
   RowStatistics rows;
-  rows.scale = static_cast<float>(object->getNumber("scale").value_or(0));
-  rows.zeroPoint = object->getInteger("zero_point").value_or(-1);
-  rows.groups = object->getInteger("groups").value_or(0);
-  rows.width = object->getInteger("width").value_or(0);
+  rows.scale = static_cast<float>(entry.getNumber("scale").value_or(0));
+  rows.zeroPoint = entry.getInteger("zero_point").value_or(-1);
+  rows.groups = entry.getInteger("groups").value_or(0);
+  rows.width = entry.getInteger("width").value_or(0);
   constexpr int64_t most = 1 << 20;
   if (!(rows.scale > 0) || !std::isfinite(rows.scale) || rows.zeroPoint < 0 || rows.zeroPoint > 255 || rows.groups < 1 ||
       rows.groups > most || rows.width < 1 || rows.width > most)
     return refuse(where + " has no grid, groups or width");
-  for (auto [key, count, into] : {std::tuple("mean", rows.groups * rows.width, &rows.mean),
-                                  {"rounded_mean", rows.groups * rows.width, &rows.roundedMean},
-                                  {"covariance", rows.groups * rows.triangle(), &rows.covariance}}) {
-    auto numbers = decode(where, *object, key, count);
-    if (!numbers)
-      return numbers.takeError();
-    *into = std::move(*numbers);
-  }
+  if (llvm::Error error = decode(where, entry,
+                                 {{"mean", rows.groups * rows.width, rows.mean},
+                                  {"rounded_mean", rows.groups * rows.width, rows.roundedMean},
+                                  {"covariance", rows.groups * rows.triangle(), rows.covariance}}))
+    return std::move(error);
   return rows;
 }
 
-static llvm::Expected<ProductMoments> readMoments(const llvm::Twine &where, const llvm::json::Object *object) {
-  if (!object)
-    return refuse(where + " is no object");
+static llvm::Expected<ProductMoments> readMoments(const llvm::Twine &where, const llvm::json::Object &entry) {
   ProductMoments moments;
-  moments.width = object->getInteger("width").value_or(0);
-  moments.outputs = object->getInteger("outputs").value_or(0);
+  moments.width = entry.getInteger("width").value_or(0);
+  moments.outputs = entry.getInteger("outputs").value_or(0);
   constexpr int64_t most = 1 << 20;
   if (moments.width < 1 || moments.width > most || moments.outputs < 1 || moments.outputs > most)
     return refuse(where + " has no width or outputs");
-  for (auto [key, count, into] : {std::tuple("mean", moments.width, &moments.mean),
-                                  {"target_mean", moments.outputs, &moments.targetMean},
-                                  {"covariance", moments.triangle(), &moments.covariance},
-                                  {"cross", moments.width * moments.outputs, &moments.cross}}) {
-    auto numbers = decode(where, *object, key, count);
-    if (!numbers)
-      return numbers.takeError();
-    *into = std::move(*numbers);
-  }
+  if (llvm::Error error = decode(where, entry,
+                                 {{"mean", moments.width, moments.mean},
+                                  {"target_mean", moments.outputs, moments.targetMean},
+                                  {"covariance", moments.triangle(), moments.covariance},
+                                  {"cross", moments.width * moments.outputs, moments.cross}}))
+    return std::move(error);
   return moments;
 }
 
-static llvm::Expected<TokenDecision> readTokens(const llvm::Twine &where, const llvm::json::Object *object) {
-  const llvm::json::Array *removed = object ? object->getArray("removed") : nullptr;
+static llvm::Expected<TokenDecision> readTokens(const llvm::Twine &where, const llvm::json::Object &entry) {
+  const llvm::json::Array *removed = entry.getArray("removed");
   if (!removed)
     return refuse(where + " have no list of what is removed");
   TokenDecision tokens;
   for (auto [key, into] : {std::pair("method", &tokens.method), {"metric", &tokens.metric}, {"matching", &tokens.matching}})
-    *into = object->getString(key).value_or("").str();
-  tokens.rounds = object->getInteger("rounds").value_or(0);
+    *into = entry.getString(key).value_or("").str();
+  tokens.rounds = entry.getInteger("rounds").value_or(0);
   for (const llvm::json::Value &value : *removed) {
-    const llvm::json::Object *entry = value.getAsObject();
-    std::optional<llvm::StringRef> site = entry ? entry->getString("site") : std::nullopt;
-    int64_t count = entry ? entry->getInteger("count").value_or(-1) : -1;
+    const llvm::json::Object *object = value.getAsObject();
+    std::optional<llvm::StringRef> site = object ? object->getString("site") : std::nullopt;
+    int64_t count = object ? object->getInteger("count").value_or(-1) : -1;
     if (!site || count < 0)
       return refuse(where + ": an entry has no site or no count");
     tokens.removed.emplace_back(site->str(), count);
@@ -239,23 +230,39 @@ static llvm::Expected<TokenDecision> readTokens(const llvm::Twine &where, const 
   return tokens;
 }
 
-static llvm::Expected<std::map<std::string, LayerLatency>> readLatencies(const llvm::Twine &where, const llvm::json::Object *object) {
-  if (!object)
-    return refuse(where + " are no object");
-  std::map<std::string, LayerLatency> layers;
-  for (const auto &[name, value] : *object) {
+static llvm::Expected<LayerLatency> readLatency(const llvm::Twine &where, const llvm::json::Object &entry) {
+  std::optional<bool> refused = entry.getBoolean("refused");
+  LayerLatency latency{entry.getNumber("float_us").value_or(-1), entry.getNumber("int8_us").value_or(-1), refused.value_or(false)};
+  if (!(latency.floatMicroseconds >= 0) || !(latency.integerMicroseconds >= 0) || !refused)
+    return refuse(where + " has no float_us, int8_us or refused");
+  return latency;
+}
+
+/// Reads every entry of `object`; `what` names them in messages.
+template <typename Entry>
+static llvm::Error readEntries(const llvm::Twine &what, const llvm::json::Object &object,
+                               llvm::Expected<Entry> (*read)(const llvm::Twine &where, const llvm::json::Object &entry),
+                               std::map<std::string, Entry> &into) {
+  for (const auto &[name, value] : object) {
+    const std::string where = (what + " '" + llvm::StringRef(name) + "'").str();
     const llvm::json::Object *entry = value.getAsObject();
-    auto number = [&](llvm::StringRef key) { return entry ? entry->getNumber(key).value_or(-1) : -1; };
-    LayerLatency latency{number("float_us"), number("int8_us"), entry && entry->getBoolean("refused").value_or(false)};
-    if (!(latency.floatMicroseconds >= 0) || !(latency.integerMicroseconds >= 0) || !entry->getBoolean("refused"))
-      return refuse(where + ": that of '" + llvm::StringRef(name) + "' has no float_us, int8_us or refused");
-    layers[name.str()] = latency;
+    if (!entry)
+      return refuse(where + ": not an object");
+    if (llvm::Error error = read(where, *entry).moveInto(into[name.str()]))
+      return error;
   }
-  return layers;
+  return llvm::Error::success();
+}
+
+static llvm::Expected<std::map<std::string, LayerLatency>> readLatencies(const llvm::Twine &where, const llvm::json::Object &layers) {
+  std::map<std::string, LayerLatency> latencies;
+  if (llvm::Error error = readEntries(where + ": layer", layers, readLatency, latencies))
+    return std::move(error);
+  return latencies;
 }
 
 llvm::Expected<Profile> Profile::fromJson(llvm::StringRef text) {
-  llvm::Expected<llvm::json::Value> root = llvm::json::parse(text);
+  llvm::Expected<llvm::json::Value> root = parseJson(text);
   if (!root)
     return refuse("is no JSON: " + llvm::toString(root.takeError()));
   const llvm::json::Object *object = root->getAsObject();
@@ -266,51 +273,28 @@ llvm::Expected<Profile> Profile::fromJson(llvm::StringRef text) {
     return refuse("is a profile of schema version " + llvm::Twine(*version) + ", this is version " +
                   llvm::Twine(schemaVersion));
   Profile profile;
-  std::optional<int64_t> samples = object->getInteger("samples");
-  const llvm::json::Object *tensors = object->getObject("tensors"), *rows = object->getObject("rows"),
-                           *channels = object->getObject("channels");
-  if (!samples || *samples < 1 || !channels || !tensors || !rows)
-    return refuse("is no profile: samples, channels, tensors or rows are missing");
-  profile.samples = *samples;
-  for (const auto &[name, value] : *channels) {
-    auto entry = readChannels("channels of '" + llvm::StringRef(name) + "'", value.getAsObject());
-    if (!entry)
-      return entry.takeError();
-    profile.channels[name.str()] = std::move(*entry);
-  }
-  for (const auto &[name, value] : *tensors) {
-    auto tensor = readTensor("tensor '" + llvm::StringRef(name) + "'", value.getAsObject());
-    if (!tensor)
-      return tensor.takeError();
-    profile.tensors[name.str()] = std::move(*tensor);
-  }
-  for (const auto &[name, value] : *rows) {
-    auto entry = readRows("rows of '" + llvm::StringRef(name) + "'", value.getAsObject());
-    if (!entry)
-      return entry.takeError();
-    profile.rows[name.str()] = std::move(*entry);
-  }
-  if (const llvm::json::Object *refits = object->getObject("refits"))
-    for (const auto &[name, value] : *refits) {
-      auto entry = readMoments("refit of '" + llvm::StringRef(name) + "'", value.getAsObject());
-      if (!entry)
-        return entry.takeError();
-      profile.refits[name.str()] = std::move(*entry);
-    }
-  if (const llvm::json::Object *tokens = object->getObject("tokens"))
-    for (const auto &[name, value] : *tokens) {
-      auto entry = readTokens("tokens for '" + llvm::StringRef(name) + "'", value.getAsObject());
-      if (!entry)
-        return entry.takeError();
-      profile.tokens[name.str()] = std::move(*entry);
-    }
-  if (const llvm::json::Object *latencies = object->getObject("latencies"))
-    for (const auto &[target, value] : *latencies) {
-      auto layers = readLatencies("latencies on '" + llvm::StringRef(target) + "'", value.getAsObject());
-      if (!layers)
-        return layers.takeError();
-      profile.latencies[target.str()] = std::move(*layers);
-    }
+  profile.samples = object->getInteger("samples").value_or(0);
+  if (profile.samples < 1)
+    return refuse("is no profile: samples are missing");
+  auto readMember = [&](llvm::StringRef member, bool isOptional, llvm::StringRef what, auto read, auto &into) -> llvm::Error {
+    const llvm::json::Value *value = object->get(member);
+    if (!value && isOptional)
+      return llvm::Error::success();
+    const llvm::json::Object *entries = value ? value->getAsObject() : nullptr;
+    return entries ? readEntries(what, *entries, read, into) : refuse("is no profile: " + member + " are missing");
+  };
+  if (llvm::Error error = readMember("channels", false, "channels of", readChannels, profile.channels))
+    return std::move(error);
+  if (llvm::Error error = readMember("tensors", false, "tensor", readTensor, profile.tensors))
+    return std::move(error);
+  if (llvm::Error error = readMember("rows", false, "rows of", readRows, profile.rows))
+    return std::move(error);
+  if (llvm::Error error = readMember("refits", true, "refit of", readMoments, profile.refits))
+    return std::move(error);
+  if (llvm::Error error = readMember("tokens", true, "tokens for", readTokens, profile.tokens))
+    return std::move(error);
+  if (llvm::Error error = readMember("latencies", true, "latencies on", readLatencies, profile.latencies))
+    return std::move(error);
   return profile;
 }
 

@@ -2,6 +2,7 @@
 
 #include "tools/fettle/ExplainCommand.h"
 #include "codegen/artifact/Manifest.h"
+#include "ir/support/JsonText.h"
 #include "tools/fettle/Spelling.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -58,7 +59,7 @@ static llvm::Expected<std::optional<llvm::json::Value>> readDecisions(const std:
   auto buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
     return makeFailure(ExitCode::File, path + ": " + buffer.getError().message());
-  auto report = llvm::json::parse((*buffer)->getBuffer());
+  auto report = parseJson((*buffer)->getBuffer());
   if (!report)
     return makeFailure(ExitCode::File, path + ": " + llvm::toString(report.takeError()));
   const llvm::json::Object *object = report->getAsObject();

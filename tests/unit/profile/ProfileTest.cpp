@@ -67,7 +67,7 @@ TEST(Profile, RefusesMomentsThatDoNotFit) {
                     cross + "\"}").str());
   };
   EXPECT_EQ(sized("1", "AACAPw=="), "");
-  EXPECT_NE(problem("3").find("refit of 'fc' is no object"), std::string::npos);
+  EXPECT_NE(problem("3").find("refit of 'fc': not an object"), std::string::npos);
   for (StringRef width : {"0", "-1", "99999999", "\"1\""})
     EXPECT_NE(sized(width, "AACAPw==").find("no width or outputs"), std::string::npos) << width.str();
   EXPECT_NE(sized("2", "AACAPw==").find("does not hold 2 finite numbers"), std::string::npos);
@@ -83,12 +83,15 @@ TEST(Profile, RefusesWhatIsNone) {
     return (R"({"schema_version":1,"samples":1,"channels":{},"tensors":{"a":)" + tensor + "},\"rows\":{}}").str();
   };
   EXPECT_NE(problem("{").find("no JSON"), std::string::npos);
+  EXPECT_NE(problem(std::string(1000000, '[')).find("nested too deeply"), std::string::npos);
   EXPECT_NE(problem("[]").find("schema_version"), std::string::npos);
   EXPECT_NE(problem(R"({"schema_version":2})").find("version 2"), std::string::npos);
   EXPECT_NE(problem(R"({"schema_version":1,"samples":0,"tensors":{}})").find("samples"), std::string::npos);
-  EXPECT_NE(problem(with("1")).find("tensor 'a' is no object"), std::string::npos);
+  EXPECT_NE(problem(with("1")).find("tensor 'a': not an object"), std::string::npos);
   EXPECT_NE(problem(with(R"({"min":1,"max":0,"histogram":[1]})")).find("min and max"), std::string::npos);
   EXPECT_NE(problem(with(R"({"min":0,"max":1e999,"histogram":[1]})")), "");
+  EXPECT_NE(problem(with(R"({"min":-1e308,"max":1e308,"histogram":[1]})")).find("min and max"), std::string::npos) << "no floats";
+  EXPECT_NE(problem(R"({"schema_version":1,"samples":1,"channels":{},"tensors":{},"rows":{},"refits":[]})").find("refits"), std::string::npos);
   EXPECT_NE(problem(with(R"({"min":0,"max":1,"histogram":[]})")).find("no histogram"), std::string::npos);
   EXPECT_NE(problem(with(R"({"min":0,"max":1,"histogram":[-1]})")).find("no count"), std::string::npos);
   EXPECT_NE(problem(with(R"({"min":0,"max":1,"histogram":[9223372036854775807,1]})")).find("no count"), std::string::npos);
@@ -97,14 +100,14 @@ TEST(Profile, RefusesWhatIsNone) {
   auto withRows = [](StringRef rows) {
     return (R"({"schema_version":1,"samples":1,"channels":{},"tensors":{},"rows":{"a":)" + rows + "}}").str();
   };
-  EXPECT_NE(problem(withRows("[]")).find("rows of 'a' is no object"), std::string::npos);
+  EXPECT_NE(problem(withRows("[]")).find("rows of 'a': not an object"), std::string::npos);
   EXPECT_NE(problem(withRows(R"({"scale":0,"zero_point":0,"groups":1,"width":1})")).find("no grid"), std::string::npos);
   EXPECT_NE(problem(withRows(R"({"scale":1,"zero_point":0,"groups":1,"width":99999999})")).find("no grid"), std::string::npos);
   auto withLatency = [&](StringRef latency) {
     return problem((R"({"schema_version":1,"samples":1,"channels":{},"tensors":{},"rows":{},"latencies":{"cpu:native":)" + latency + "}}").str());
   };
   EXPECT_EQ(withLatency(R"({"a":{"float_us":1,"int8_us":2,"refused":true}})"), "");
-  EXPECT_NE(withLatency("3").find("'cpu:native' are no object"), std::string::npos);
+  EXPECT_NE(withLatency("3").find("'cpu:native': not an object"), std::string::npos);
   EXPECT_NE(withLatency(R"({"a":{"float_us":1,"int8_us":2}})").find("'a' has no"), std::string::npos);
   EXPECT_NE(withLatency(R"({"a":{"float_us":-1,"int8_us":2,"refused":true}})").find("'a' has no"), std::string::npos);
   auto numbers = [&](StringRef mean) {
