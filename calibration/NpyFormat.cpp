@@ -18,7 +18,7 @@ static llvm::Error damaged(const llvm::Twine &what) { return llvm::createStringE
 
 namespace {
 /// The dictionary of a .npy header.
-struct NpyHeader {
+struct HeaderDictionary {
   StringRef descr;
   bool fortranOrder = false;
   std::vector<int64_t> shape;
@@ -29,8 +29,8 @@ class HeaderReader {
 public:
   explicit HeaderReader(StringRef text) : rest(text) {}
 
-  llvm::Expected<NpyHeader> read() {
-    NpyHeader header;
+  llvm::Expected<HeaderDictionary> read() {
+    HeaderDictionary header;
     bool seenDescr = false, seenOrder = false, seenShape = false;
     if (!eat("{"))
       return damaged("the header is not a dictionary");
@@ -147,7 +147,7 @@ static void copyFromFortranOrder(ArrayRef<int64_t> shape, int64_t elementSize, c
   }
 }
 
-llvm::Expected<HostTensor> parseNpy(MLIRContext &context, ArrayRef<char> bytes, std::shared_ptr<const void> owner) {
+llvm::Expected<NpyHeader> readNpyHeader(MLIRContext &context, ArrayRef<char> bytes) {
   StringRef file(bytes.data(), bytes.size());
   if (!file.starts_with(StringRef(npyMagic, npyMagicBytes)) || file.size() < 10)
     return damaged("it does not begin with the numpy mark");
@@ -159,50 +159,60 @@ llvm::Expected<HostTensor> parseNpy(MLIRContext &context, ArrayRef<char> bytes, 
     return damaged("it ends within its header");
   for (size_t i = 0; i < lengthBytes; ++i)
     length |= size_t(uint8_t(file[8 + i])) << (8 * i);
-  size_t begin = 8 + lengthBytes + length;
-  if (begin > file.size())
+  NpyHeader header;
+  header.begin = 8 + lengthBytes + length;
+  if (header.begin > mostNpyHeaderBytes)
+    return damaged("its header is longer than any");
+  if (header.begin > file.size())
     return damaged("it ends within its header");
 
-  auto header = HeaderReader(file.slice(8 + lengthBytes, begin)).read();
-  if (!header)
-    return header.takeError();
-  bool bigEndian = false;
-  Type element = parseDescr(context, header->descr, bigEndian);
+  auto dictionary = HeaderReader(file.slice(8 + lengthBytes, header.begin)).read();
+  if (!dictionary)
+    return dictionary.takeError();
+  Type element = parseDescr(context, dictionary->descr, header.isBigEndian);
   if (!element)
-    return llvm::createStringError("elements of numpy type '" + header->descr +
+    return llvm::createStringError("elements of numpy type '" + dictionary->descr +
                                    "' are not supported (b1, i1-i8, u1-u8, f2-f8 are)");
 
-  int64_t elementSize = elementBytes(element), size = elementSize;
-  bool empty = llvm::is_contained(header->shape, 0);
-  for (int64_t extent : header->shape) {
-    auto product = llvm::checkedMul(size, empty ? 1 : extent);
+  int64_t size = elementBytes(element);
+  bool isEmpty = llvm::is_contained(dictionary->shape, 0);
+  for (int64_t extent : dictionary->shape) {
+    auto product = llvm::checkedMul(size, isEmpty ? 1 : extent);
     if (!product)
       return damaged("the shape is larger than any memory");
     size = *product;
   }
-  if (empty)
-    size = 0;
-  size_t available = file.size() - begin;
-  if (size_t(size) > available)
-    return damaged("the shape needs " + llvm::Twine(size) + " bytes, there are " + llvm::Twine(available));
+  header.type = RankedTensorType::get(dictionary->shape, element);
+  header.isFortranOrder = dictionary->fortranOrder;
+  header.end = header.begin + (isEmpty ? 0 : size);
+  return header;
+}
 
-  auto type = RankedTensorType::get(header->shape, element);
-  ArrayRef<char> data(file.data() + begin, size);
+llvm::Expected<HostTensor> parseNpy(MLIRContext &context, ArrayRef<char> bytes, std::shared_ptr<const void> owner) {
+  auto header = readNpyHeader(context, bytes);
+  if (!header)
+    return header.takeError();
+  if (bytes.size() != header->end)
+    return damaged("the shape needs " + llvm::Twine(header->end - header->begin) + " bytes, there are " +
+                   llvm::Twine(bytes.size() - header->begin));
+  ArrayRef<char> data = bytes.drop_front(header->begin);
+  Type element = header->type.getElementType();
+  int64_t elementSize = elementBytes(element);
   bool isBoolean = element.isInteger(1);
-  bool reorder = header->fortranOrder && header->shape.size() > 1 && !empty;
-  bool swap = bigEndian && elementSize > 1;
+  bool reorder = header->isFortranOrder && header->type.getRank() > 1 && !data.empty();
+  bool swap = header->isBigEndian && elementSize > 1;
   bool strayBoolean = isBoolean && llvm::any_of(data, [](char c) { return c & ~1; });
   if (!reorder && !swap && !strayBoolean)
-    return HostTensor(type, data, std::move(owner));
+    return HostTensor(header->type, data, std::move(owner));
 
-  HostTensor tensor(type);
+  HostTensor tensor(header->type);
   char *to = tensor.mutableBytes().data();
   if (reorder)
-    copyFromFortranOrder(header->shape, elementSize, data.data(), to);
+    copyFromFortranOrder(header->type.getShape(), elementSize, data.data(), to);
   else
-    std::memcpy(to, data.data(), size);
+    std::memcpy(to, data.data(), data.size());
   if (swap)
-    for (int64_t at = 0; at < size; at += elementSize)
+    for (size_t at = 0; at < data.size(); at += elementSize)
       std::reverse(to + at, to + at + elementSize);
   if (isBoolean)
     for (char &c : tensor.mutableBytes())

@@ -17,6 +17,19 @@
 
 namespace fettle::calibration {
 
+/// No header ends behind this byte of a file (numpy's are a hundred bytes long).
+constexpr size_t mostNpyHeaderBytes = 64 << 10;
+
+/// What the header of a .npy file says.
+struct NpyHeader {
+  mlir::RankedTensorType type;
+  bool isFortranOrder = false, isBigEndian = false;
+  size_t begin = 0; ///< of the elements in the file, bytes
+  size_t end = 0;   ///< of the elements, and thus of the file
+};
+/// Reads it from the first mostNpyHeaderBytes of a file, or from all if it has fewer. Errors are as those of parseNpy.
+llvm::Expected<NpyHeader> readNpyHeader(mlir::MLIRContext &context, llvm::ArrayRef<char> bytes);
+
 /// Reads a whole .npy file from `bytes`. The tensor views the bytes (and shares
 /// `owner`) where they lie as a HostTensor needs them, else it copies.
 /// Errors say what is wrong with the array, without naming a file.

@@ -2,6 +2,7 @@
 
 #include "calibration/NpzFile.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include <zip.h>
 
@@ -59,11 +60,21 @@ static llvm::Error readPieces(zip_t *archive, zip_uint64_t index, llvm::function
   }
 }
 
-static llvm::Expected<EntryBytes> readEntry(zip_t *archive, zip_uint64_t index) {
+static llvm::Expected<EntryBytes> readEntry(MLIRContext &context, zip_t *archive, zip_uint64_t index) {
   auto memory = std::make_shared<std::vector<char>>();
   std::shared_ptr<SpoolFile> spool;
+  size_t size = 0;
+  std::optional<NpyHeader> header;
   auto take = [&](ArrayRef<char> piece) -> llvm::Error {
-    if (!spool && memory->size() + piece.size() <= largestInMemory) {
+    // A thousand bytes may be packed into one: no more are unpacked than the array's own header asks for.
+    if (!header && size >= mostNpyHeaderBytes)
+      if (llvm::Error error = readNpyHeader(context, *memory).moveInto(header.emplace()))
+        return error;
+    size += piece.size();
+    if (header && size > header->end)
+      return llvm::createStringError("damaged numpy array: it goes on behind the " + llvm::Twine(header->end - header->begin) +
+                                     " bytes that its shape needs");
+    if (!spool && size <= largestInMemory) {
       memory->insert(memory->end(), piece.begin(), piece.end());
       return llvm::Error::success();
     }
@@ -94,15 +105,16 @@ llvm::Expected<std::vector<NamedTensor>> readNpz(MLIRContext &context, StringRef
     return archive.takeError();
   auto discard = llvm::scope_exit([&] { zip_discard(*archive); });
   std::vector<NamedTensor> arrays;
+  llvm::StringSet<> names;
   zip_int64_t count = zip_get_num_entries(*archive, 0);
   for (zip_int64_t i = 0; i < count; ++i) {
     const char *entryName = zip_get_name(*archive, i, ZIP_FL_ENC_RAW);
     StringRef name = entryName ? entryName : "";
     if (!name.consume_back(".npy"))
       return fileProblem(path, "entry '" + name + "' is not a numpy array");
-    if (llvm::any_of(arrays, [&](const NamedTensor &array) { return array.name == name; }))
+    if (!names.insert(name).second)
       return fileProblem(path, "two arrays are named '" + name + "'");
-    auto bytes = readEntry(*archive, i);
+    auto bytes = readEntry(context, *archive, i);
     if (!bytes)
       return fileProblem(path, "array '" + name + "': " + llvm::toString(bytes.takeError()));
     auto tensor = parseNpy(context, bytes->bytes, bytes->owner);

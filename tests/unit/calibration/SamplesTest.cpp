@@ -6,6 +6,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <gtest/gtest.h>
+#include <zip.h>
 
 using namespace fettle;
 using namespace fettle::calibration;
@@ -80,6 +81,7 @@ TEST_F(NumpyTest, RefusesWhatIsDamaged) {
   EXPECT_NE(problem(parse("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "1234")), "");
   EXPECT_NE(problem(parse("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "1234")), "");
   EXPECT_NE(problem(parse("{'descr': '<f4', 'fortran_order': False, 'shape': (1", "1234")), "");
+  EXPECT_NE(problem(parse("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", "12345678")).find("needs 4 bytes, there are 8"), std::string::npos);
   EXPECT_NE(problem(parse("{'descr", "")), "");
   EXPECT_NE(problem(parse("", "", 9)), "");
 }
@@ -123,6 +125,20 @@ TEST_F(NumpyTest, LargeArraysComeFromDisk) {
   EXPECT_FALSE(bool(samples->checkFinite()));
   for (int i : {2, 0, 1, 1})
     EXPECT_EQ(samples->sample(i)[0].bytes(), written[i].bytes());
+}
+
+// 64 MB of zeros in 64 kB, behind a header of four floats: nearly nothing of it is unpacked.
+TEST_F(NumpyTest, NoMoreIsUnpackedThanTheShapeNeeds) {
+  std::vector<char> bytes = npyHeader(RankedTensorType::get({4}, b.getF32Type()));
+  bytes.resize(64 << 20);
+  zip_t *archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+  ASSERT_NE(archive, nullptr);
+  zip_file_add(archive, "x.npy", zip_source_buffer(archive, bytes.data(), bytes.size(), 0), 0);
+  ASSERT_EQ(zip_set_file_compression(archive, 0, ZIP_CM_DEFLATE, 9), 0);
+  ASSERT_EQ(zip_close(archive), 0);
+  auto read = readNpz(context, path);
+  ASSERT_FALSE(bool(read));
+  EXPECT_NE(llvm::toString(read.takeError()).find("'x': damaged numpy array: it goes on behind the 16 bytes"), std::string::npos);
 }
 
 TEST_F(NumpyTest, EqualArraysGiveEqualFiles) {
