@@ -13,6 +13,8 @@
 #include "ir/nn/Nn.h"
 #include "passes/Pipelines.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
 
@@ -113,6 +115,8 @@ llvm::Expected<std::unique_ptr<TappedProgram>> CompiledExecutor::prepare(func::F
   codegen::ArtifactOptions artifact;
   artifact.name = "observed";
   std::string folder = scratch + "/observed" + std::to_string(prepared++);
+  // What is loaded is mapped and needs no name any more: a search prepares hundreds.
+  auto remove = llvm::scope_exit([&] { llvm::sys::fs::remove_directories(folder); });
   if (llvm::Error error = codegen::writeArtifact(folder, *compiled, artifact))
     return std::move(error);
   auto loaded = codegen::LoadedModel::open(folder);

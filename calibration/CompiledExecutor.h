@@ -12,8 +12,8 @@ namespace fettle::calibration {
 /// artifacts, and runs them on samples, one at a time.
 class CompiledExecutor : public Executor {
 public:
-  /// `samples` fit the arguments of the functions to come. Code is written to
-  /// `scratch`, a folder of the caller's, and compiled by `jobs` threads.
+  /// `samples` fit the arguments of the functions to come. Code is compiled by `jobs` threads and
+  /// passes through `scratch`, a folder of the caller's, where nothing of it stays.
   CompiledExecutor(const Samples &samples, std::string scratch, unsigned jobs);
 
   int64_t numSamples() const override { return samples.size(); }

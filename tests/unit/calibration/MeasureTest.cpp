@@ -123,6 +123,8 @@ TEST_F(Measured, TapsAreTheValues) {
   ASSERT_TRUE(bool(program)) << llvm::toString(program.takeError());
   llvm::raw_string_ostream(after) << *module;
   EXPECT_EQ(before, after);
+  std::error_code error;
+  EXPECT_EQ(llvm::sys::fs::directory_iterator(scratch, error), llvm::sys::fs::directory_iterator()) << "code stays in the folder";
   auto seen = (*program)->run(1);
   ASSERT_TRUE(bool(seen)) << llvm::toString(seen.takeError());
   ASSERT_EQ(seen->size(), 5u);
