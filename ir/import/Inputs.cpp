@@ -46,14 +46,14 @@ std::optional<std::vector<int64_t>> InputBinder::shape(const onnx::ValueInfo &in
   if (given != bindings.shapes.end()) {
     const std::vector<int64_t> &shape = given->second;
     bool fits = !input.hasShape || shape.size() == input.dims.size();
-    for (size_t i = 0; fits && input.hasShape && i < shape.size(); ++i)
-      fits = shape[i] >= 0 && (input.dims[i].value < 0 || input.dims[i].value == shape[i]);
+    for (size_t i = 0; fits && i < shape.size(); ++i)
+      fits = shape[i] >= 0 && (!input.hasShape || input.dims[i].value < 0 || input.dims[i].value == shape[i]);
     if (fits)
       return shape;
     std::vector<std::string> declared;
     for (const onnx::Dim &dim : input.dims)
       declared.push_back(dim.value >= 0 ? std::to_string(dim.value) : dim.symbol.empty() ? "?" : dim.symbol);
-    reject(input, "cannot have the shape " + formatShape(shape) + ": the model declares " + llvm::join(declared, "x"));
+    reject(input, "cannot have the shape " + formatShape(shape) + (input.hasShape ? ": the model declares " + llvm::join(declared, "x") : ""));
     return std::nullopt;
   }
   std::vector<int64_t> shape;

@@ -63,6 +63,16 @@ TEST_F(ImportTest, DimsAndShapesBind) {
   EXPECT_EQ(type.getShape(), llvm::ArrayRef<int64_t>({5, 7}));
 }
 
+TEST_F(ImportTest, ShapesAreNotNegative) {
+  Bindings bindings;
+  bindings.shapes["x"] = {2, -3};
+  GraphSpec graph = GraphSpec().input("y", {2}).output("z").node({"Add", {"x", "y"}, {"z"}});
+  graph.proto.message(11, Message().text(1, "x").message(2, Message().message(1, Message().integer(1, 1)))); // float32 of any shape
+  ImportResult result = import(graph, bindings);
+  ASSERT_EQ(result.problems.size(), 1u);
+  EXPECT_TRUE(mentions(texts(result)[0], "cannot have the shape 2x-3")) << texts(result)[0];
+}
+
 TEST_F(ImportTest, BindingsThatFitNothingAreProblems) {
   Bindings bindings;
   bindings.dims["bath"] = 1;
