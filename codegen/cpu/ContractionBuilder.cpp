@@ -159,11 +159,13 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   int64_t rowStride = p.lhsIsTransposed ? 1 : p.k, stepStride = p.lhsIsTransposed ? p.m : 1;
   Value lhsBatch = emitBroadcastIndex(b, p.lhsBatches, p.batches, batch);
   Value lhsBase = add(mul(row, rowStride), mul(lhsBatch, p.m * p.k));
-  WeightPrefetch prefetch;
+  TilePrefetch prefetch(isPacked ? tile.packedSize(p.k) : p.k * rhsStepStride);
   if (isPacked && !panelsRunFastest) {
     Value next = mul(minIndex(b, add(place, index(1)), index(product(p.rhsBatches) * panels - 1)), tile.packedSize(p.k));
-    prefetch = WeightPrefetch::choose(b, next, tile.packedSize(p.k), rows.getInductionVar(), rowTiles);
+    prefetch.addWeights(b, tile.rhs, next, rows.getInductionVar(), rowTiles);
   }
+  Value outputRow = add(row, mul(batch, p.m));
+  prefetch.addResults(*epilogue, outputRow, tile.shape.rows, firstColumn, std::min(tile.panelColumns(), p.n));
   auto sums = tile.emitSteps(b, tile.emitStart(b), p.k, lhsBase, rowStride, stepStride, rhsBase, rhsStepStride, mask, {}, prefetch);
   if (weights.tableBytes > 0)
     for (int64_t i = 0; i < tile.shape.rows; ++i)
@@ -171,7 +173,7 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   firstColumn = emitOpaque(b, firstColumn);
   if (bias)
     tile.emitAddBias(b, sums, biasBuffer, op.getBias().getType().getElementType(), firstColumn, mask);
-  tile.emitFinish(frame, *epilogue, sums, add(row, mul(batch, p.m)), firstColumn, mask);
+  tile.emitFinish(frame, *epilogue, sums, outputRow, firstColumn, mask);
   lowered.function = frame.function;
   return lowered;
 }

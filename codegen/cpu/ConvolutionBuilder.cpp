@@ -107,7 +107,7 @@ struct ConvolutionEmitter {
   Value mul(Value x, int64_t factor) { return factor == 1 ? x : arith::MulIOp::create(b, x, index(factor)).getResult(); }
 
   /// One row of the window: all taps and channels. `lhsBase` is pixel 0, tap 0, channel 0 of the group.
-  RegisterTile::Accumulators emitWindowRow(RegisterTile::Accumulators sums, const PixelSpan &span, Value lhsBase, Value rhsBase, WeightPrefetch prefetch) {
+  RegisterTile::Accumulators emitWindowRow(RegisterTile::Accumulators sums, const PixelSpan &span, Value lhsBase, Value rhsBase, const TilePrefetch &prefetch) {
     int64_t pixelStride = s.strideX * s.c, step = tile.panelColumns();
     bool isContiguous = s.dilationX == 1 && s.groups == 1 && (!tile.dot || s.c % 4 == 0 || rowIsOneRun);
     if (span.isInterior && isContiguous)
@@ -136,7 +136,7 @@ struct ConvolutionEmitter {
     Value image, line; ///< line = image * oh + oy
     WindowRows window;
     Value group, panelBase, tableBase, firstColumn;
-    WeightPrefetch prefetch;
+    TilePrefetch prefetch;
   };
 
   /// Adds to the sums of each pixel their part of the zero point table.
@@ -163,13 +163,16 @@ struct ConvolutionEmitter {
     // Pixel 0, tap 0 of window row 0; the columns may begin left of the input.
     Value column = arith::SubIOp::create(b, mul(x, s.strideX * s.c), index(s.padX * s.c));
     Value origin = add(add(mul(add(mul(place.image, s.h), place.window.inputRow), s.w * s.c), column), mul(place.group, channels));
+    Value firstRow = add(mul(place.line, s.ow), x);
+    TilePrefetch prefetch = place.prefetch;
+    prefetch.addResults(epilogue, firstRow, tile.shape.rows, place.firstColumn, std::min(tile.panelColumns(), tile.columns));
     auto rows = scf::ForOp::create(b, place.window.first, place.window.last, index(1), tile.emitStart(b));
     forbidUnrolling(rows);
     b.setInsertionPointToStart(rows.getBody());
     Value r = rows.getInductionVar();
     RegisterTile::Accumulators carried(rows.getRegionIterArgs().begin(), rows.getRegionIterArgs().end());
     Value offset = mul(r, rowSize());
-    carried = emitWindowRow(carried, span, add(origin, mul(r, s.dilationY * s.w * s.c)), add(place.panelBase, offset), place.prefetch.from(b, offset));
+    carried = emitWindowRow(carried, span, add(origin, mul(r, s.dilationY * s.w * s.c)), add(place.panelBase, offset), prefetch.from(b, offset));
     scf::YieldOp::create(b, carried);
     b.setInsertionPointAfter(rows);
     RegisterTile::Accumulators sums(rows.getResults().begin(), rows.getResults().end());
@@ -177,7 +180,7 @@ struct ConvolutionEmitter {
     Value firstColumn = emitOpaque(b, place.firstColumn);
     if (bias)
       tile.emitAddBias(b, sums, bias, biasElement, firstColumn, mask);
-    tile.emitFinish(frame, epilogue, sums, add(mul(place.line, s.ow), x), firstColumn, mask);
+    tile.emitFinish(frame, epilogue, sums, firstRow, firstColumn, mask);
   }
 };
 
@@ -255,10 +258,10 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   Value unit = unitLoop.getInductionVar();
   Value line = isOneRow ? e.index(0) : unit;
   Value image = arith::DivUIOp::create(b, line, e.index(s.oh)), oy = arith::RemUIOp::create(b, line, e.index(s.oh));
-  WeightPrefetch prefetch;
+  TilePrefetch prefetch(panelSize);
   if (!panelsRunFastest) {
     Value next = e.mul(minIndex(b, e.add(panel, e.index(1)), e.index(panels - 1)), panelSize);
-    prefetch = WeightPrefetch::choose(b, next, panelSize, unit, units);
+    prefetch.addWeights(b, tile.rhs, next, unit, units);
   }
   ConvolutionEmitter::Place place{image, line, emitWindowRows(b, s, oy), group, panelBase, tableBase, firstColumn, prefetch};
   if (isOneRow) {

@@ -3,6 +3,7 @@
 #include "codegen/cpu/Epilogue.h"
 #include "codegen/common/Pointwise.h"
 #include "codegen/cpu/BytePack.h"
+#include "codegen/cpu/LoopEmitter.h"
 
 using namespace mlir;
 
@@ -16,6 +17,8 @@ Value flatten(ImplicitLocOpBuilder &b, Value buffer) {
   return memref::ReinterpretCastOp::create(b, flat, buffer, /*offset=*/int64_t(0), ArrayRef<int64_t>{type.getNumElements()},
                                            ArrayRef<int64_t>{1});
 }
+
+int64_t elementsOfLine(Type element) { return std::max<int64_t>(1, 64 / elementBytes(element)); }
 
 Value emitSplat(ImplicitLocOpBuilder &b, nn::ConstantOp constant) {
   HostTensor tensor = HostTensor::fromAttribute(constant.getValue());
@@ -148,8 +151,7 @@ DenseMap<Value, Value> Epilogue::evaluate(KernelFrame &frame, const Vector &vect
   return values;
 }
 
-Value Epilogue::offsetOf(KernelFrame &frame, Value row, Value column) const {
-  ImplicitLocOpBuilder &b = frame.b;
+Value Epilogue::offsetOf(ImplicitLocOpBuilder &b, Value row, Value column) const {
   Value rowStart = arith::MulIOp::create(b, row, arith::ConstantIndexOp::create(b, shape.back()));
   return arith::AddIOp::create(b, rowStart, column);
 }
@@ -163,10 +165,10 @@ static Value extractLanes(ImplicitLocOpBuilder &b, Value vector, int64_t first, 
 void Epilogue::store(KernelFrame &frame, const Vector &vector, Type element, Value value, Value output) const {
   ImplicitLocOpBuilder &b = frame.b;
   for (auto [i, run] : llvm::enumerate(vector.runs))
-    emitStore(b, element, extractLanes(b, value, i * runLanes, runLanes), output, offsetOf(frame, run.row, run.column));
+    emitStore(b, element, extractLanes(b, value, i * runLanes, runLanes), output, offsetOf(b, run.row, run.column));
   if (!vector.runs.empty())
     return;
-  Value at = offsetOf(frame, vector.row, vector.column);
+  Value at = offsetOf(b, vector.row, vector.column);
   if (vector.mask)
     emitMaskedStore(b, element, value, output, at, vector.mask);
   else
@@ -194,7 +196,7 @@ void Epilogue::storePacked(KernelFrame &frame, ArrayRef<Vector> vectors, Value b
     last = first + 1;
     while (last < pieces.size() && pieces[last].followsLast && !pieces[last].mask)
       ++last;
-    Value part = extractLanes(b, bytes, int64_t(first) * count, int64_t(last - first) * count), at = offsetOf(frame, pieces[first].row, pieces[first].column);
+    Value part = extractLanes(b, bytes, int64_t(first) * count, int64_t(last - first) * count), at = offsetOf(b, pieces[first].row, pieces[first].column);
     if (pieces[first].mask)
       emitMaskedStore(b, byte, part, output, at, pieces[first].mask);
     else
@@ -234,6 +236,26 @@ void Epilogue::emitGroup(KernelFrame &frame, ArrayRef<Vector> vectors) const {
 void Epilogue::emit(KernelFrame &frame, ArrayRef<Vector> vectors) const {
   for (; !vectors.empty(); vectors = vectors.drop_front(std::min<size_t>(vectors.size(), packedVectors)))
     emitGroup(frame, vectors.take_front(packedVectors));
+}
+
+bool Epilogue::isReadThere(BlockArgument argument) const {
+  auto type = cast<RankedTensorType>(argument.getType()), result = cast<RankedTensorType>(root->getResult(0).getType());
+  return type.getNumElements() == result.getNumElements() && type.getShape().take_back() == shape.take_back() &&
+         llvm::any_of(argument.getUsers(), [&](Operation *user) { return user != root; });
+}
+
+void Epilogue::emitPrefetch(ImplicitLocOpBuilder &b, Value row, Value column, int64_t columns) const {
+  Value at = offsetOf(b, row, column);
+  auto fetch = [&](Value buffer, bool isWrite) {
+    int64_t line = elementsOfLine(cast<MemRefType>(buffer.getType()).getElementType());
+    for (int64_t i = 0; i < columns; i += line)
+      memref::PrefetchOp::create(b, buffer, addIndex(b, at, i), isWrite, /*localityHint=*/3, /*isDataCache=*/true);
+  };
+  for (Value output : flatOutputs)
+    fetch(output, /*isWrite=*/true);
+  for (BlockArgument argument : nn::KernelOp(kernel).getBody().getArguments())
+    if (isReadThere(argument))
+      fetch(flatInputs.lookup(argument), /*isWrite=*/false);
 }
 
 } // namespace fettle::codegen

@@ -34,6 +34,8 @@ public:
   };
   /// Stores the kernel's results there. Vectors are of one length; they should come in fours, which may be packed together.
   void emit(KernelFrame &frame, llvm::ArrayRef<Vector> vectors) const;
+  /// Fetches what `emit` will read and write in columns [column, column + columns) of `row` into the first-level cache.
+  void emitPrefetch(mlir::ImplicitLocOpBuilder &b, mlir::Value row, mlir::Value column, int64_t columns) const;
 
 private:
   /// A result of bytes that BytePack makes of an f32, the quotient before rounding.
@@ -45,7 +47,9 @@ private:
   /// Values of the body for one vector: all but packed results, which get their quotients.
   llvm::DenseMap<mlir::Value, mlir::Value> evaluate(KernelFrame &frame, const Vector &vector, bool packs) const;
   void emitGroup(KernelFrame &frame, llvm::ArrayRef<Vector> vectors) const;
-  mlir::Value offsetOf(KernelFrame &frame, mlir::Value row, mlir::Value column) const;
+  /// Whether `argument` is read at the place where the root's result is, and by others than the root.
+  bool isReadThere(mlir::BlockArgument argument) const;
+  mlir::Value offsetOf(mlir::ImplicitLocOpBuilder &b, mlir::Value row, mlir::Value column) const;
   void storePacked(KernelFrame &frame, llvm::ArrayRef<Vector> vectors, mlir::Value bytes, mlir::Value output) const;
   mlir::Value load(KernelFrame &frame, mlir::BlockArgument argument, mlir::Value row, mlir::Value column, mlir::Value mask, int64_t lanes) const;
   mlir::Value load(KernelFrame &frame, mlir::BlockArgument argument, const Vector &vector) const;
@@ -61,6 +65,9 @@ private:
 
 /// The row-major index into `dims` of the element that broadcasts to `position` (row-major) of `shape`.
 mlir::Value emitBroadcastIndex(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<int64_t> dims, llvm::ArrayRef<int64_t> shape, mlir::Value position);
+
+/// Elements in a line of the cache, of any target.
+int64_t elementsOfLine(mlir::Type element);
 
 /// A one-dimensional view of a contiguous memref.
 mlir::Value flatten(mlir::ImplicitLocOpBuilder &b, mlir::Value buffer);

@@ -10,8 +10,6 @@ using namespace mlir;
 
 namespace fettle::codegen {
 
-constexpr int64_t cacheLine = 64; // bytes, of every target
-
 static Value index(ImplicitLocOpBuilder &b, int64_t value) { return arith::ConstantIndexOp::create(b, value); }
 static Value add(ImplicitLocOpBuilder &b, Value value, int64_t offset) {
   return offset == 0 ? value : arith::AddIOp::create(b, value, index(b, offset)).getResult();
@@ -23,20 +21,6 @@ Value emitMultiplyAdd(ImplicitLocOpBuilder &b, bool hasFma, Value x, Value y, Va
   if (hasFma)
     return math::FmaOp::create(b, x, y, z);
   return arith::AddFOp::create(b, arith::MulFOp::create(b, x, y), z);
-}
-
-WeightPrefetch WeightPrefetch::choose(ImplicitLocOpBuilder &b, Value panel, int64_t size, Value tile, int64_t tiles) {
-  if (tiles < 2)
-    return {}; // weights are read once, front to back: the processor sees that by itself
-  unsigned shift = std::min(llvm::Log2_64(tiles), 4u);
-  Value part = arith::AndIOp::create(b, tile, index(b, (1 << shift) - 1));
-  return {arith::AddIOp::create(b, panel, arith::MulIOp::create(b, part, index(b, size >> shift))), shift};
-}
-
-WeightPrefetch WeightPrefetch::from(ImplicitLocOpBuilder &b, Value offset) const {
-  if (!at)
-    return {};
-  return {arith::AddIOp::create(b, at, arith::ShRUIOp::create(b, offset, index(b, shift))), shift};
 }
 
 /// A loaded lhs or rhs value in the accumulator's type.
@@ -215,7 +199,7 @@ void RegisterTile::emitStep(ImplicitLocOpBuilder &b, Accumulators &accumulators,
 
 RegisterTile::Accumulators RegisterTile::emitSteps(ImplicitLocOpBuilder &b, Accumulators accumulators, int64_t steps, Value lhsBase,
                                                    int64_t lhsRowStride, int64_t lhsStepStride, Value rhsBase, int64_t rhsStepStride, Value mask,
-                                                   ArrayRef<bool> activeRows, WeightPrefetch prefetch) const {
+                                                   ArrayRef<bool> activeRows, const TilePrefetch &prefetch) const {
   int64_t trips = steps;
   if (dot) {
     // Whole quads; what remains follows in straight-line code.
@@ -224,12 +208,8 @@ RegisterTile::Accumulators RegisterTile::emitSteps(ImplicitLocOpBuilder &b, Accu
     rhsStepStride = packedSize(4);
   }
   int64_t unroll = chooseUnroll(trips, shape.rows * shape.vectors * (dot ? dot->parts() : 1));
-  auto emitTrip = [&](ImplicitLocOpBuilder &b, Accumulators &accumulators, Value lhsAt, Value rhsAt, Value prefetchAt) {
-    if (prefetchAt) {
-      int64_t line = cacheLine / elementBytes(cast<MemRefType>(rhs.getType()).getElementType()), elements = unroll * rhsStepStride >> prefetch.shift;
-      for (int64_t i = 0; i < std::max<int64_t>(elements, 1); i += line)
-        memref::PrefetchOp::create(b, rhs, add(b, prefetchAt, i), /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
-    }
+  auto emitTrip = [&](ImplicitLocOpBuilder &b, Accumulators &accumulators, Value lhsAt, Value rhsAt, const TilePrefetch &prefetch) {
+    prefetch.emit(b, unroll * rhsStepStride);
     for (int64_t u = 0; u < unroll; ++u) {
       if (u > 0)
         emitSchedulingBarrier(b); // loads of the next step, moved here, would push sums out of registers
@@ -241,7 +221,7 @@ RegisterTile::Accumulators RegisterTile::emitSteps(ImplicitLocOpBuilder &b, Accu
     }
   };
   if (trips == unroll) {
-    emitTrip(b, accumulators, lhsBase, rhsBase, prefetch.at);
+    emitTrip(b, accumulators, lhsBase, rhsBase, prefetch);
   } else if (trips > 0) {
     auto loop = scf::ForOp::create(b, index(b, 0), index(b, trips), index(b, unroll), accumulators);
     ImplicitLocOpBuilder inner(b.getLoc(), OpBuilder::atBlockBegin(loop.getBody()));
@@ -252,7 +232,7 @@ RegisterTile::Accumulators RegisterTile::emitSteps(ImplicitLocOpBuilder &b, Accu
       return base ? arith::AddIOp::create(inner, base, offset).getResult() : offset;
     };
     Value rhsOffset = scaled(Value(), rhsStepStride);
-    emitTrip(inner, carried, scaled(lhsBase, lhsStepStride), arith::AddIOp::create(inner, rhsBase, rhsOffset), prefetch.from(inner, rhsOffset).at);
+    emitTrip(inner, carried, scaled(lhsBase, lhsStepStride), arith::AddIOp::create(inner, rhsBase, rhsOffset), prefetch.from(inner, rhsOffset));
     scf::YieldOp::create(inner, carried);
     accumulators.assign(loop.getResults().begin(), loop.getResults().end());
   }

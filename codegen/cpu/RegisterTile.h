@@ -2,8 +2,8 @@
 #ifndef FETTLE_CODEGEN_CPU_REGISTERTILE_H
 #define FETTLE_CODEGEN_CPU_REGISTERTILE_H
 
-#include "codegen/cpu/Epilogue.h"
 #include "codegen/cpu/PackWeights.h"
+#include "codegen/cpu/TilePrefetch.h"
 #include "codegen/cpu/TileShape.h"
 
 namespace fettle::codegen {
@@ -12,18 +12,6 @@ namespace fettle::codegen {
 struct PackedWeights {
   OperandPacking packing;
   int64_t tableOffset = 0, tableBytes = 0; ///< of the zero point table, and its part of one panel
-};
-
-/// Packed weights that are fetched into the second-level cache while others are multiplied: the next panel's, a part by
-/// each tile of rows. Without it the first tile of a panel waits for memory.
-struct WeightPrefetch {
-  mlir::Value at;     ///< place in the right-hand side of the first step's fetch; null: none
-  unsigned shift = 0; ///< of 2^shift elements stepped over, one is fetched
-
-  /// The part that tile `tile` of `tiles` fetches of the panel of `size` elements at `panel`.
-  static WeightPrefetch choose(mlir::ImplicitLocOpBuilder &b, mlir::Value panel, int64_t size, mlir::Value tile, int64_t tiles);
-  /// The same for a run of steps whose own weights lie `offset` elements into the panel.
-  WeightPrefetch from(mlir::ImplicitLocOpBuilder &b, mlir::Value offset) const;
 };
 
 /// Emits rows x vectors accumulators that stay in registers over a whole
@@ -84,7 +72,7 @@ struct RegisterTile {
   /// With a DotProduct, lhsStepStride is 1 and rhs is read front to back.
   Accumulators emitSteps(mlir::ImplicitLocOpBuilder &b, Accumulators accumulators, int64_t steps, mlir::Value lhsBase, int64_t lhsRowStride,
                          int64_t lhsStepStride, mlir::Value rhsBase, int64_t rhsStepStride, mlir::Value mask,
-                         llvm::ArrayRef<bool> activeRows = {}, WeightPrefetch prefetch = {}) const;
+                         llvm::ArrayRef<bool> activeRows = {}, const TilePrefetch &prefetch = {}) const;
 
   /// A run of `steps` steps of a DotProduct in straight-line code, byte by byte where it must be: byte `step` of row i
   /// is read where isInside(i, step), and is the zero point elsewhere.

@@ -1,0 +1,57 @@
+//===- TilePrefetch.cpp - what is fetched while a tile multiplies ---------===//
+
+#include "codegen/cpu/TilePrefetch.h"
+#include "codegen/cpu/LoopEmitter.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace fettle::codegen {
+
+void TilePrefetch::addWeights(ImplicitLocOpBuilder &b, Value buffer, Value panel, Value tile, int64_t tiles) {
+  if (tiles < 2)
+    return; // weights are read once, front to back: the processor sees that by itself
+  weights = buffer;
+  shift = std::min(llvm::Log2_64(tiles), 4u);
+  Value turn = arith::AndIOp::create(b, tile, indexConstant(b, (1 << shift) - 1));
+  part = addIndex(b, panel, mulIndex(b, turn, size >> shift));
+}
+
+void TilePrefetch::addResults(const Epilogue &ofTile, Value row, int64_t rowCount, Value column, int64_t columnCount) {
+  epilogue = &ofTile;
+  firstRow = row;
+  rows = rowCount;
+  firstColumn = column;
+  columns = columnCount;
+}
+
+TilePrefetch TilePrefetch::from(ImplicitLocOpBuilder &b, Value offset) const {
+  TilePrefetch result = *this;
+  result.position = position ? addIndex(b, position, offset) : offset;
+  return result;
+}
+
+static Value shiftRight(ImplicitLocOpBuilder &b, Value value, unsigned bits) {
+  return arith::ShRUIOp::create(b, value, indexConstant(b, bits));
+}
+
+void TilePrefetch::emit(ImplicitLocOpBuilder &b, int64_t elements) const {
+  if (weights) {
+    Value at = position ? addIndex(b, part, shiftRight(b, position, shift)) : part;
+    int64_t line = elementsOfLine(cast<MemRefType>(weights.getType()).getElementType());
+    for (int64_t i = 0; i < std::max<int64_t>(elements >> shift, 1); i += line)
+      memref::PrefetchOp::create(b, weights, addIndex(b, at, i), /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
+  }
+  if (epilogue) {
+    // All rows in the first half of the way; then the last one, again and again.
+    unsigned rowShift = llvm::Log2_64(std::max<int64_t>(size / (2 * rows), 1));
+    Value first = position ? shiftRight(b, position, rowShift) : indexConstant(b, 0);
+    int64_t count = llvm::divideCeil(elements, int64_t(1) << rowShift);
+    for (int64_t i = 0; i < std::min(count, rows); ++i) {
+      Value row = minIndex(b, addIndex(b, first, i), indexConstant(b, rows - 1));
+      epilogue->emitPrefetch(b, addIndex(b, firstRow, row), firstColumn, columns);
+    }
+  }
+}
+
+} // namespace fettle::codegen
