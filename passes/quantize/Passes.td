@@ -55,7 +55,9 @@ def QuantizeActivationsPass : Pass<"quantize-activations", "::mlir::func::FuncOp
 def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
   let summary = "rounds the weights of contractions with integer inputs to 8 bits, one scale per output channel";
   let description = [{
-    Only contractions that read an `nn.dequantize`: others stay in float. Weights are symmetric, -127..127. With a profile
+    Only contractions that read an `nn.dequantize`: others stay in float. Weights are symmetric, -127..127. Where a sum of
+    products is rounded to bytes again, scales are up to 1/256 larger than they need to be, so that the factor between both
+    integers leaves no ties, which runtimes decide differently. With a profile
     their rounding errors make up for each other on the inputs that were measured, and the bias takes what is left of the mean;
     without one they go to the nearest integer.
 

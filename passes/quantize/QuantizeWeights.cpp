@@ -8,6 +8,7 @@
 #include "passes/quantize/Passes.h"
 #include "passes/quantize/ProfileOption.h"
 #include "passes/quantize/RoundedWeights.h"
+#include "passes/quantize/WeightScales.h"
 #include "mlir/IR/Threading.h"
 #include <Eigen/Core>
 
@@ -42,6 +43,7 @@ struct QuantizeWeights : impl::QuantizeWeightsPassBase<QuantizeWeights> {
   void runOnOperation() override {
     ValueNames names(getOperation());
     std::vector<Work> work;
+    std::vector<std::pair<Operation *, ContractionRows>> contractions;
     for (Operation &op : getOperation().getOps()) {
       auto input = isa<ConvOp, MatMulOp>(op) ? op.getOperand(0).getDefiningOp<DequantizeOp>() : DequantizeOp();
       auto rows = input && ContractionWeights::get(&op) ? ContractionRows::get(&op) : std::nullopt;
@@ -51,11 +53,13 @@ struct QuantizeWeights : impl::QuantizeWeightsPassBase<QuantizeWeights> {
       if (options.rounding == Rounding::Gptq && profile && failed(findStatistics(&op, input, *rows, names, statistics)))
         return signalPassFailure();
       work.push_back({&op, *rows, statistics, {}});
+      contractions.push_back({&op, *rows});
     }
+    const WeightScales scales = chooseWeightScales(getOperation(), contractions);
     // Eigen orders sums by the sizes of caches; the result shall not depend on the machine.
     Eigen::setCpuCacheSizes(32 << 10, 1 << 20, 8 << 20);
     parallelForEach(&getContext(), work, [&](Work &item) {
-      item.result = roundContraction(item.op, item.rows, item.statistics, options);
+      item.result = roundContraction(item.op, item.rows, scales.find(item.op)->second, item.statistics, options);
     });
     for (Work &item : work)
       replace(item);

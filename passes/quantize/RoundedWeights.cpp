@@ -11,7 +11,6 @@
 #include "passes/quantize/RoundedWeights.h"
 #include "passes/fuse/ContractionWeights.h"
 #include "passes/quantize/Rounding.h"
-#include <cfloat>
 
 using namespace mlir;
 
@@ -31,8 +30,8 @@ static Eigen::VectorXd meanOf(const std::vector<float> &means, int64_t group, in
   return Eigen::Map<const Eigen::VectorXf>(means.data() + group * width, width).cast<double>();
 }
 
-RoundedWeights roundContraction(Operation *op, const ContractionRows &rows, const RowStatistics *statistics,
-                                const WeightOptions &options) {
+RoundedWeights roundContraction(Operation *op, const ContractionRows &rows, ArrayRef<double> channelScales,
+                                const RowStatistics *statistics, const WeightOptions &options) {
   const HostTensor stored = ContractionWeights::get(op)->tensor();
   const int64_t outputs = rows.outputs(), width = rows.width(), channels = rows.groups() * outputs;
   Type f32 = Float32Type::get(op->getContext());
@@ -45,10 +44,7 @@ RoundedWeights roundContraction(Operation *op, const ContractionRows &rows, cons
     for (int64_t output = 0; output < outputs; ++output)
       for (int64_t column = 0; column < width; ++column)
         weights(output, column) = stored.doubleAt(rows.weightIndex(group, output, column));
-    // Scales are what the artifact will hold: floats. A channel without weights takes any.
-    Eigen::VectorXd scales = weights.rowwise().lpNorm<Eigen::Infinity>() / 127;
-    for (double &scale : scales)
-      scale = scale > 0 ? std::max<double>(static_cast<float>(scale), FLT_MIN) : 1;
+    Eigen::VectorXd scales = Eigen::Map<const Eigen::VectorXd>(channelScales.data() + group * outputs, outputs);
     Eigen::MatrixXd integers = statistics && options.rounding == Rounding::Gptq
                                    ? roundWeights(weights, scales, covarianceOf(*statistics, group), options.damping)
                                    : roundToNearest(weights, scales);

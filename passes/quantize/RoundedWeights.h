@@ -15,9 +15,10 @@ struct RoundedWeights {
   std::optional<HostTensor> biasShift; ///< f32, one per output channel: makes the mean of the output the teacher's
 };
 
-/// Rounds the constant weights of `op`. Without statistics: to nearest, without a shift.
-RoundedWeights roundContraction(mlir::Operation *op, const ContractionRows &rows, const RowStatistics *statistics,
-                                const WeightOptions &options);
+/// Rounds the constant weights of `op` to multiples of its output channels' scales. Without statistics: to nearest,
+/// without a shift.
+RoundedWeights roundContraction(mlir::Operation *op, const ContractionRows &rows, llvm::ArrayRef<double> channelScales,
+                                const RowStatistics *statistics, const WeightOptions &options);
 
 } // namespace fettle
 

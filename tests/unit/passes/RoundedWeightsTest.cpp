@@ -32,7 +32,7 @@ protected:
 };
 
 TEST_F(WeightsOf, AChannelHaveTheirScale) {
-  RoundedWeights rounded = roundContraction(op, *rows, nullptr, {});
+  RoundedWeights rounded = roundContraction(op, *rows, {0.01, 1}, nullptr, {});
   EXPECT_EQ(rounded.integers.integers(), (std::vector<int64_t>{127, -64, 0, 0}));
   EXPECT_EQ(rounded.scales.doubles(), (std::vector<double>{0.01f, 1}));
   EXPECT_FALSE(rounded.biasShift);
@@ -44,7 +44,7 @@ TEST_F(WeightsOf, TheMeanOfTheOutputIsKept) {
   statistics.mean = {1, 2, 3, 4};
   statistics.roundedMean = {1.1f, 1.9f, 3, 4};
   statistics.covariance = {1, 0, 1, 1, 0, 1};
-  RoundedWeights rounded = roundContraction(op, *rows, &statistics, {});
+  RoundedWeights rounded = roundContraction(op, *rows, {0.01, 1}, &statistics, {});
   ASSERT_TRUE(rounded.biasShift);
   double wanted = 1.27 * 1 - 0.644 * 2, got = 0.01 * (127 * 1.1 - 64 * 1.9);
   EXPECT_NEAR(rounded.biasShift->doubleAt(0), wanted - got, 1e-6);

@@ -32,6 +32,29 @@ func.func @products(%x: tensor<1x2xui8>, %y: tensor<1x2xf32>) -> (tensor<1x2xf32
   return %1, %2 : tensor<1x2xf32>, tensor<1x2xf32>
 }
 
+// What is rounded again has a factor with an odd denominator: 1.28 / 127 * 0.5 / 0.25 = 1 / 49.6 becomes 2 / 99, the scale 1 / 99. In
+// a sum with bytes that come in with the factor 2 / 3 the denominator is a multiple of 3: 1 / 74.4 becomes 4 / 297, the scale again
+// 1 / 99. Of what is not rounded the greatest weight stays 127.
+// CHECK-LABEL: func.func @no_ties
+// CHECK-DAG: nn.constant dense<0.0101010101> : tensor<1xf32>
+// CHECK-DAG: nn.constant dense<0.0101010101> : tensor<1xf32>
+// CHECK-DAG: nn.constant dense<0.0100787403> : tensor<1xf32>
+func.func @no_ties(%x: tensor<1x2xui8>) -> (tensor<1x1xui8>, tensor<1x1xui8>, tensor<1x1xf32>) {
+  %s = nn.constant dense<0.5> : tensor<f32>
+  %sy = nn.constant dense<0.25> : tensor<f32>
+  %sz = nn.constant dense<0.375> : tensor<f32>
+  %w = nn.constant dense<[[1.28], [-0.5]]> : tensor<2x1xf32>
+  %0 = nn.dequantize %x, %s : (tensor<1x2xui8>, tensor<f32>) -> tensor<1x2xf32>
+  %1 = nn.matmul %0, %w : (tensor<1x2xf32>, tensor<2x1xf32>) -> tensor<1x1xf32>
+  %2 = nn.quantize %1, %sy : (tensor<1x1xf32>, tensor<f32>) -> tensor<1x1xui8>
+  %3 = nn.dequantize %2, %sy : (tensor<1x1xui8>, tensor<f32>) -> tensor<1x1xf32>
+  %4 = nn.matmul %0, %w : (tensor<1x2xf32>, tensor<2x1xf32>) -> tensor<1x1xf32>
+  %5 = nn.binary add %4, %3 : (tensor<1x1xf32>, tensor<1x1xf32>) -> tensor<1x1xf32>
+  %6 = nn.quantize %5, %sz : (tensor<1x1xf32>, tensor<f32>) -> tensor<1x1xui8>
+  %7 = nn.matmul %0, %w : (tensor<1x2xf32>, tensor<2x1xf32>) -> tensor<1x1xf32>
+  return %2, %6, %7 : tensor<1x1xui8>, tensor<1x1xui8>, tensor<1x1xf32>
+}
+
 // RUN: fettle-opt %s --quantize-weights=float-layers=first | FileCheck %s --check-prefix=FLOAT
 // A layer that is to stay in float, though its input was rounded for another.
 // FLOAT-LABEL: func.func @layers
