@@ -68,6 +68,23 @@ class Expectations:
         return done
 
 
+def run_parts(expectations, *parts):
+    """Runs each part of a test in a folder of its own, and ends the test."""
+    for part in parts:
+        with scratch() as folder:
+            part(folder)
+    finish(expectations.problems)
+
+
+def run_networks(networks, problems_of):
+    """Asks problems_of(network, folder) for each network, or for those in the arguments, and ends the test."""
+    problems = []
+    for network in sys.argv[1:] or networks:
+        with scratch() as folder:
+            problems += problems_of(network, folder)
+    finish(problems)
+
+
 def finish(problems):
     """Prints the problems and ends the test."""
     for problem in problems:

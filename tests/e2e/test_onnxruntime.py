@@ -2,7 +2,6 @@
 of ../shared. Skipped without numpy and onnxruntime, for photographs without Pillow. Arguments: only these networks."""
 
 import os
-import sys
 
 import command
 import datasets
@@ -34,27 +33,22 @@ def answers_of_fettle(artifact, data, output):
     return first.reshape(len(first), -1)
 
 
-def main():
-    shared, problems = command.shared(), []
-    for model in sys.argv[1:] or datasets.ALL_NETWORKS:
-        with command.scratch() as scratch:
-            data, artifact = os.path.join(scratch, "data.npz"), os.path.join(scratch, model)
-            datasets.write_set(shared, model, data)
-            done = command.fettle("compile", *datasets.network_arguments(shared, model), "-o", artifact)
-            if done.returncode != 0:
-                problems.append(f"{model}: compile: exit status {done.returncode}\n{done.stderr}")
-                continue
-            ours = answers_of_fettle(artifact, data, os.path.join(scratch, "answers.npz"))
-            with numpy.load(data) as file:
-                theirs = answers_of_onnxruntime(os.path.join(shared, "models", model, "model.onnx"), file["input"])
-        others = int((ours.argmax(1) != theirs.argmax(1)).sum())
-        error = float(numpy.abs(ours - theirs).max() / numpy.abs(theirs).max())
-        print(f"{model}: another top class on {others} of {len(theirs)} samples; largest difference {error:.1e} of the "
-              "largest output", flush=True)
-        if others * 1000 > len(theirs):
-            problems.append(f"{model}: another top class on {others} of {len(theirs)} samples")
-    command.finish(problems)
+def problems_of(model, scratch):
+    shared = command.shared()
+    data, artifact = os.path.join(scratch, "data.npz"), os.path.join(scratch, model)
+    datasets.write_set(shared, model, data)
+    done = command.fettle("compile", *datasets.network_arguments(shared, model), "-o", artifact)
+    if done.returncode != 0:
+        return [f"{model}: compile: exit status {done.returncode}\n{done.stderr}"]
+    ours = answers_of_fettle(artifact, data, os.path.join(scratch, "answers.npz"))
+    with numpy.load(data) as file:
+        theirs = answers_of_onnxruntime(os.path.join(shared, "models", model, "model.onnx"), file["input"])
+    others = int((ours.argmax(1) != theirs.argmax(1)).sum())
+    error = float(numpy.abs(ours - theirs).max() / numpy.abs(theirs).max())
+    print(f"{model}: another top class on {others} of {len(theirs)} samples; largest difference {error:.1e} of the "
+          "largest output", flush=True)
+    return [f"{model}: another top class on {others} of {len(theirs)} samples"] if others * 1000 > len(theirs) else []
 
 
 if __name__ == "__main__":
-    main()
+    command.run_networks(datasets.ALL_NETWORKS, problems_of)

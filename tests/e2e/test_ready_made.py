@@ -3,7 +3,6 @@ evaluation set, and every product that the file quantizes runs in integers. On t
 without numpy and onnxruntime, for photographs without Pillow. Arguments: only these networks."""
 
 import os
-import sys
 
 import command
 import datasets
@@ -13,11 +12,11 @@ NETWORKS = {"resnet8-cifar10": "model_int8_qdq.onnx", "dscnn-kws": "model_int8_q
             "tinymobilenet-cifar10": "model_int8_qoperator.onnx", "mobilenetv2-1.0-224": "model_int8_qdq.onnx"}
 
 
-def problems_of(model, file, scratch):
+def problems_of(model, scratch):
     shared = command.shared()
     data, artifact = os.path.join(scratch, "data.npz"), os.path.join(scratch, model)
     datasets.write_set(shared, model, data)
-    quantized = os.path.join(shared, "models", model, file)
+    quantized = os.path.join(shared, "models", model, NETWORKS[model])
     done = command.fettle("compile", quantized, *datasets.network_arguments(shared, model)[1:], "-o", artifact)
     if done.returncode != 0:
         return [f"{model}: compile: exit status {done.returncode}\n{done.stderr}"]
@@ -37,13 +36,5 @@ def problems_of(model, file, scratch):
     return problems
 
 
-def main():
-    problems = []
-    for model in sys.argv[1:] or NETWORKS:
-        with command.scratch() as scratch:
-            problems += problems_of(model, NETWORKS[model], scratch)
-    command.finish(problems)
-
-
 if __name__ == "__main__":
-    main()
+    command.run_networks(NETWORKS, problems_of)

@@ -5,7 +5,6 @@ Skipped without numpy and onnxruntime. Arguments: only these networks."""
 import glob
 import importlib.util
 import os
-import sys
 
 import command
 import datasets
@@ -52,13 +51,5 @@ def problems_of(model, scratch):
     return problems
 
 
-def main():
-    problems = []
-    for model in sys.argv[1:] or NETWORKS:
-        with command.scratch() as scratch:
-            problems += problems_of(model, scratch)
-    command.finish(problems)
-
-
 if __name__ == "__main__":
-    main()
+    command.run_networks(NETWORKS, problems_of)

@@ -1,27 +1,19 @@
 """Weights that are fitted to fewer tokens: closer to the float model on other samples, the same from a profile, and only where asked for."""
 
 import filecmp
-import json
 import math
 import os
 
 import command
 import tensors
+from digits_vit import CALIBRATION, EVALUATION, VIT, compile_from_samples_and_profile
 
-FOLDER = os.path.join(command.ROOT, "test_models")
-VIT = os.path.join(FOLDER, "digits_vit", "model.onnx")
-CALIBRATION, EVALUATION = (os.path.join(FOLDER, "data", f"images_{part}.npz") for part in ("calibration", "evaluation"))
 DONE, REJECTED, USAGE = 0, 1, 2
 PLAN = ["--recipe", "tokens", "--set", "tokens.remove=5"]
 REFIT = [*PLAN, "--set", "tokens.refit=true"]
 
 expectations = command.Expectations()
-check, expect = expectations.check, expectations.expect
-
-
-def report_of(artifact):
-    with open(os.path.join(artifact, "report.json"), encoding="utf-8") as file:
-        return json.load(file)
+check, expect, report_of = expectations.check, expectations.expect, command.report_of
 
 
 def outputs_of(folder, model):
@@ -75,21 +67,14 @@ def check_judgement(folder):
 
 
 def check_profile(folder):
-    """The same artifact from samples and from moments in a profile, with any number of threads."""
+    """Moments in a profile stand for the samples that they were measured on."""
     profile = os.path.join(folder, "moments.json")
     expect(DONE, "calibrate", VIT, CALIBRATION, *REFIT, "-o", profile)
-    made = {}
-    for name, source in {"samples": ["--calibration", CALIBRATION, "-j", "1"], "recalled": ["--profile", profile, "-j", "2"]}.items():
-        made[name] = os.path.join(folder, name)
-        expect(DONE, "compile", VIT, *REFIT, *source, "--name", "vit", "-o", made[name])
-    for file in ("manifest.json", "vit.so", "vit.weights", "vit.h"):
-        check(filecmp.cmp(*(os.path.join(path, file) for path in made.values()), shallow=False), f"{file} differs")
+    compile_from_samples_and_profile(expectations, folder, REFIT, profile)
     out = os.path.join(folder, "out")
     for recipe in (["--recipe", "tokens", "--set", "tokens.remove=3", "--set", "tokens.refit=true"],
                    ["--recipe", "tokens", "--set", "tokens.macs=0.6"]):
         expect(REJECTED, "compile", VIT, *recipe, "--profile", profile, "-o", out, says=["has no plan of tokens for"])
-    cnn = os.path.join(FOLDER, "digits_cnn", "model.onnx")
-    expect(REJECTED, "compile", cnn, "--dim", "batch=1", *REFIT, "--profile", profile, "-o", out, says=["for another model"])
 
 
 def check_options(folder):
@@ -114,12 +99,5 @@ def check_integers(folder):
     check(report_of(graph)["tokens"]["refit"]["products"] > 4, "an ONNX model is not fitted")
 
 
-def main():
-    for part in (check_quality, check_judgement, check_profile, check_options, check_integers):
-        with command.scratch() as folder:
-            part(folder)
-    command.finish(expectations.problems)
-
-
 if __name__ == "__main__":
-    main()
+    command.run_parts(expectations, check_quality, check_judgement, check_profile, check_options, check_integers)

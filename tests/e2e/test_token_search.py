@@ -1,14 +1,11 @@
 """How many tokens go where: goals that are reached or refused, the plan in a profile, the budget for accuracy."""
 
-import filecmp
 import json
 import os
 
 import command
+from digits_vit import CALIBRATION, CNN, EVALUATION, VIT, compile_from_samples_and_profile
 
-FOLDER = os.path.join(command.ROOT, "test_models")
-VIT = os.path.join(FOLDER, "digits_vit", "model.onnx")
-CALIBRATION, EVALUATION = (os.path.join(FOLDER, "data", f"images_{part}.npz") for part in ("calibration", "evaluation"))
 DONE, REJECTED, USAGE, GATE = 0, 1, 2, 3
 PLAIN = ["--recipe", "tokens", "--set", "tokens.metric=features", "--set", "tokens.matching=global"]
 
@@ -43,8 +40,7 @@ def check_counts(folder):
         says = f"tokens.remove has {counts.count(',') + 1} numbers for 3 places where tokens can go, behind "
         expect(REJECTED, *removing, "tokens.remove=" + counts, says=[says, *(f"'{site['name']}'" for site in sites), "or one for all"])
     # Where no tokens can go that is told, whatever the numbers.
-    cnn = os.path.join(FOLDER, "digits_cnn", "model.onnx")
-    expect(DONE, "compile", cnn, "--dim", "batch=1", "--recipe", "tokens", "-o", os.path.join(folder, "cnn"), "--set", "tokens.remove=3,2,1")
+    expect(DONE, "compile", *CNN, "--recipe", "tokens", "-o", os.path.join(folder, "cnn"), "--set", "tokens.remove=3,2,1")
 
 
 def check_variants(folder):
@@ -57,7 +53,7 @@ def check_variants(folder):
 
 
 def check_profile(folder):
-    """The same artifact from samples and from the plan in a profile, with any number of threads; a plan for another model is refused."""
+    """The plan in a profile stands for the samples that it was searched on."""
     profile = os.path.join(folder, "plan.json")
     goal = [*PLAIN, "--set", "tokens.macs=0.8"]
     told = os.path.join(folder, "told.json")
@@ -66,20 +62,13 @@ def check_profile(folder):
         check(text in done.stdout and "tensors" not in done.stdout, f"calibrate does not say {text!r}, but\n{done.stdout}")
     with open(told, encoding="utf-8") as file:
         planned = json.load(file)["tokens"]
-    made = {}
-    for name, source in {"samples": ["--calibration", CALIBRATION, "-j", "1"], "recalled": ["--profile", profile, "-j", "2"]}.items():
-        made[name] = os.path.join(folder, name)
-        expect(DONE, "compile", VIT, *goal, *source, "--name", "vit", "-o", made[name])
-    for file in ("manifest.json", "vit.so", "vit.weights", "vit.h"):
-        check(filecmp.cmp(*(os.path.join(path, file) for path in made.values()), shallow=False), f"{file} differs")
+    made = compile_from_samples_and_profile(expectations, folder, goal, profile)
     counts = [[(site["name"], site["tokens_in"], site["tokens_out"]) for site in tokens["sites"]]
-              for tokens in (planned, *(report_of(path)["tokens"] for path in made.values()))]
+              for tokens in (planned, *(report_of(path)["tokens"] for path in made))]
     check(counts[0] == counts[1] == counts[2], f"not the plan that calibrate told of: {counts}")
     out = os.path.join(folder, "out")
     expect(REJECTED, "compile", VIT, *PLAIN, "--set", "tokens.macs=0.5", "--profile", profile, "-o", out,
            says=["has no plan of tokens for macs=0.50", "fettle calibrate"])
-    cnn = os.path.join(FOLDER, "digits_cnn", "model.onnx")
-    expect(REJECTED, "compile", cnn, "--dim", "batch=1", *goal, "--profile", profile, "-o", out, says=["for another model"])
 
 
 def check_budget(folder):
@@ -114,12 +103,5 @@ def check_integers(folder):
     check(facts["agreement"] >= 95, f"tokens-int8: {facts}")
 
 
-def main():
-    for part in (check_goals, check_counts, check_variants, check_profile, check_budget, check_integers):
-        with command.scratch() as folder:
-            part(folder)
-    command.finish(expectations.problems)
-
-
 if __name__ == "__main__":
-    main()
+    command.run_parts(expectations, check_goals, check_counts, check_variants, check_profile, check_budget, check_integers)

@@ -6,11 +6,9 @@ import re
 import xml.dom.minidom
 
 import command
+from digits_vit import CALIBRATION, EVALUATION, FOLDER, VIT
 
-FOLDER = os.path.join(command.ROOT, "test_models")
-VIT = os.path.join(FOLDER, "digits_vit", "model.onnx")
 DECODER = [os.path.join(FOLDER, "digits_decoder", "model.onnx"), "--dim", "batch=1", "--dim", "seq=64", "--name", "decoder"]
-IMAGES = [os.path.join(FOLDER, "data", f"images_{part}.npz") for part in ("calibration", "evaluation")]
 DONE, REJECTED, USAGE, FILE = 0, 1, 2, 4
 
 expectations = command.Expectations()
@@ -47,7 +45,7 @@ def check_searched(folder):
     """A search measures what each layer's removals bring and cost; `explain` has it in a table."""
     out = os.path.join(folder, "searched")
     done = expect(DONE, "compile", VIT, "--recipe", "tokens", "--set", "tokens.macs=0.8", "--set", "tokens.metric=features", "--set",
-                  "tokens.matching=global", "--calibration", IMAGES[0], "--evaluation", IMAGES[1], "-o", out)
+                  "tokens.matching=global", "--calibration", CALIBRATION, "--evaluation", EVALUATION, "-o", out)
     tokens = report_of(out)["tokens"]
     share = 100 * tokens["macs_after"] / tokens["macs_before"]
     line = f"{share:.1f} % of the multiply-adds, {100 * tokens['latency_share']:.1f} % of the time, divergence {tokens['divergence']:.4f}"
@@ -87,7 +85,7 @@ def check_pictures(folder):
     """A picture of each of the first samples, a panel for each layer; what shares a token adds up to what was removed."""
     out, drawn = os.path.join(folder, "out"), os.path.join(folder, "new", "pictures")
     removing = ["compile", VIT, "--recipe", "tokens", "--set", "tokens.remove=3", "-o", out, "--dump-tokens", drawn]
-    expect(DONE, *removing, "--evaluation", IMAGES[1], says=["16 pictures of tokens -> " + drawn])
+    expect(DONE, *removing, "--evaluation", EVALUATION, says=["16 pictures of tokens -> " + drawn])
     check(sorted(os.listdir(drawn)) == [f"{i:02}.svg" for i in range(16)], f"pictures: {sorted(os.listdir(drawn))}")
     sites = report_of(out)["tokens"]["sites"]
     pictures = []
@@ -101,10 +99,10 @@ def check_pictures(folder):
     check(len(set(pictures)) == len(pictures), "the pictures of different samples are equal")
 
     # The same without --evaluation, of other samples; then dropped patches.
-    expect(DONE, *removing, "--calibration", IMAGES[0], says=["16 pictures of tokens"])
+    expect(DONE, *removing, "--calibration", CALIBRATION, says=["16 pictures of tokens"])
     with open(os.path.join(drawn, "00.svg"), encoding="utf-8") as file:
         check(file.read() != pictures[0], "--calibration is not drawn")
-    expect(DONE, *removing, "--set", "tokens.method=drop", "--calibration", IMAGES[0])
+    expect(DONE, *removing, "--set", "tokens.method=drop", "--calibration", CALIBRATION)
     with open(os.path.join(drawn, "00.svg"), encoding="utf-8") as file:
         groups = drawn_groups(file.read())
     check(groups == [[]] + [[("dropped", 17 - site["tokens_out"])] for site in report_of(out)["tokens"]["sites"]], f"dropped: {groups}")
@@ -119,13 +117,13 @@ def check_no_pictures(folder):
     expect(DONE, "compile", *DECODER, *removing, *asked, "--evaluation", words, says=["no pictures of tokens: ", "is causal"])
     check(os.path.exists(os.path.join(out, "report.json")) and not os.path.exists(drawn), "no artifact, or pictures of words")
     expect(USAGE, "compile", VIT, *removing, *asked, says=["--dump-tokens draws samples", "--calibration C.npz, or --evaluation E.npz"])
-    expect(USAGE, "compile", VIT, *asked, "--evaluation", IMAGES[1], says=["recipe 'float' removes no tokens, so --dump-tokens has no use"])
-    expect(USAGE, "compile", VIT, *removing, "--dump-tokens", drawn, "--until", "fuse", "--calibration", IMAGES[0], says=["comes before tokens are removed"])
+    expect(USAGE, "compile", VIT, *asked, "--evaluation", EVALUATION, says=["recipe 'float' removes no tokens, so --dump-tokens has no use"])
+    expect(USAGE, "compile", VIT, *removing, "--dump-tokens", drawn, "--until", "fuse", "--calibration", CALIBRATION, says=["comes before tokens are removed"])
     expect(FILE, "compile", VIT, *removing, *asked, "--calibration", os.path.join(folder, "none.npz"), says=["none.npz"])
     expect(REJECTED, "compile", VIT, *removing, *asked, "--calibration", words, says=["tokens_evaluation.npz"])
     with open(drawn, "w", encoding="utf-8"):
         pass
-    expect(FILE, "compile", VIT, *removing, *asked, "--calibration", IMAGES[0], says=[drawn])
+    expect(FILE, "compile", VIT, *removing, *asked, "--calibration", CALIBRATION, says=[drawn])
 
 
 def check_refused(folder):
@@ -143,12 +141,5 @@ def check_refused(folder):
     check("tokens" not in command.fettle_json("explain", plain), "a recipe that removes no tokens tells about them")
 
 
-def main():
-    for part in (check_removed, check_searched, check_pictures, check_no_pictures, check_refused):
-        with command.scratch() as folder:
-            part(folder)
-    command.finish(expectations.problems)
-
-
 if __name__ == "__main__":
-    main()
+    command.run_parts(expectations, check_removed, check_searched, check_pictures, check_no_pictures, check_refused)
