@@ -2,6 +2,7 @@
 
 #include "tools/fettle/SavedBindings.h"
 #include "codegen/artifact/TensorType.h"
+#include <cmath>
 
 namespace fettle::cli {
 
@@ -13,22 +14,35 @@ template <typename T> static llvm::json::Value valuesToJson(const std::vector<T>
   return values.size() == 1 ? llvm::json::Value(values.front()) : llvm::json::Array(values);
 }
 
+/// Floats that JSON has no numbers for are words.
+static llvm::json::Array floatsToJson(const HostTensor &tensor) {
+  llvm::json::Array array;
+  for (double value : tensor.doubles())
+    array.push_back(std::isfinite(value) ? llvm::json::Value(value) : std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+  return array;
+}
+
 llvm::json::Object bindingsToJson(const BindingChoices &bindings) {
   llvm::json::Object dims, shapes, texts, constants;
   for (const auto &[name, values] : bindings.dims)
-    dims[name] = valuesToJson(values);
+    if (llvm::json::isUTF8(name))
+      dims[name] = valuesToJson(values);
   for (const auto &[name, values] : bindings.shapes)
-    shapes[name] = valuesToJson(values);
+    if (llvm::json::isUTF8(name))
+      shapes[name] = valuesToJson(values);
   for (const auto &entry : bindings.constantTexts)
-    texts[entry.first().str()] = entry.second;
+    if (llvm::json::isUTF8(entry.first()) && llvm::json::isUTF8(entry.second))
+      texts[entry.first().str()] = entry.second;
   for (const auto &entry : bindings.constants) {
+    if (!llvm::json::isUTF8(entry.first()))
+      continue;
     const HostTensor &tensor = entry.second;
     const codegen::AbiType *type = codegen::findAbiType(tensor.elementType());
     llvm::json::Object saved{{"shape", llvm::json::Array(tensor.shape())}};
     if (type && tensor.numElements() <= maxSavedElements) {
       saved["dtype"] = type->name;
       if (llvm::isa<mlir::FloatType>(tensor.elementType()))
-        saved["values"] = llvm::json::Array(tensor.doubles());
+        saved["values"] = floatsToJson(tensor);
       else
         saved["values"] = llvm::json::Array(tensor.integers());
     }
@@ -57,8 +71,11 @@ static std::optional<HostTensor> readConstant(mlir::MLIRContext &context, const 
   HostTensor tensor(mlir::RankedTensorType::get(extents, codegen::elementType(*type, &context)));
   for (int64_t i = 0; i < count; ++i) {
     const llvm::json::Value &value = (*values)[i];
+    double number = value.getAsNumber().value_or(0);
+    if (auto word = value.getAsString(); word && word->getAsDouble(number))
+      return std::nullopt;
     if (llvm::isa<mlir::FloatType>(tensor.elementType()))
-      tensor.setDouble(i, value.getAsNumber().value_or(0));
+      tensor.setDouble(i, number);
     else
       tensor.setInteger(i, value.getAsInteger().value_or(0));
   }

@@ -12,10 +12,10 @@
 
 namespace fettle::cli {
 
+/// Left out are constants of more than 4096 elements, and what has a name that JSON cannot hold (ONNX names may be any bytes).
 llvm::json::Object bindingsToJson(const BindingChoices &bindings);
 
-/// Adds what `saved` binds and `bindings` do not. Constants too large to have
-/// been saved are left out: the importer then asks for them.
+/// Adds what `saved` binds and `bindings` do not; the importer asks for what was left out.
 void inheritBindings(mlir::MLIRContext &context, const llvm::json::Object &saved, BindingChoices &bindings);
 
 } // namespace fettle::cli
