@@ -10,6 +10,7 @@
 #include "tools/fettle/Spelling.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -235,12 +236,15 @@ static llvm::Error storeNode(Recipe &recipe, llvm::StringRef source, llvm::yaml:
   if (!mapping)
     return makeFailure(ExitCode::Usage, source + ": " + (key.empty() ? "a recipe" : "'" + key + "'") +
                                             " must be a mapping of keys to values");
+  llvm::StringSet<> names;
   for (llvm::yaml::KeyValueNode &entry : *mapping) {
     auto *name = llvm::dyn_cast_or_null<llvm::yaml::ScalarNode>(entry.getKey());
     if (!name)
       return makeFailure(ExitCode::Usage, source + ": a key must be a word");
     llvm::SmallString<32> storage;
     std::string full = (key.empty() ? "" : key + ".") + name->getValue(storage).str();
+    if (!names.insert(full).second)
+      return makeFailure(ExitCode::Usage, source + ": gives '" + full + "' twice");
     // No key lies deeper than its dots, so hostile nesting ends here.
     if (std::count(full.begin(), full.end(), '.') > 1)
       return storeKey(recipe, source, full, "");
@@ -266,6 +270,8 @@ llvm::Expected<Recipe> parseRecipe(llvm::StringRef source, llvm::StringRef yaml)
   auto document = stream.begin();
   llvm::Error mistake = document == stream.end() ? makeFailure(ExitCode::Usage, source + ": the recipe is empty")
                                                  : storeNode(recipe, source, document->getRoot(), "");
+  if (!mistake && ++document != stream.end())
+    mistake = makeFailure(ExitCode::Usage, source + ": holds more than one document", "a recipe is one; remove what is behind '---'");
   if (stream.failed() || !syntaxProblem.empty()) {
     llvm::consumeError(std::move(mistake));
     return makeFailure(ExitCode::Usage, source + ": " + syntaxProblem);
