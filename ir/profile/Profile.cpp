@@ -51,6 +51,9 @@ static llvm::Error decode(const llvm::Twine &where, const llvm::json::Object &en
   return llvm::Error::success();
 }
 
+/// -0 is written as 0, as which it would be read: llvm::json takes it for an integer.
+static double withoutSign(double number) { return number == 0 ? 0 : number; }
+
 std::string Profile::toJson() const {
   std::string text;
   llvm::raw_string_ostream stream(text);
@@ -69,8 +72,8 @@ std::string Profile::toJson() const {
     json.attributeObject("tensors", [&] {
       for (const auto &[name, tensor] : tensors)
         json.attributeObject(name, [&, &tensor = tensor] {
-          json.attribute("min", tensor.min);
-          json.attribute("max", tensor.max);
+          json.attribute("min", withoutSign(tensor.min));
+          json.attribute("max", withoutSign(tensor.max));
           // One line: thousands of numbers.
           json.attributeBegin("histogram");
           json.rawValue([&](llvm::raw_ostream &os) {
@@ -100,8 +103,8 @@ std::string Profile::toJson() const {
           json.attributeObject(target, [&, &layers = layers] {
             for (const auto &[name, entry] : layers)
               json.attributeObject(name, [&, &entry = entry] {
-                json.attribute("float_us", entry.floatMicroseconds);
-                json.attribute("int8_us", entry.integerMicroseconds);
+                json.attribute("float_us", withoutSign(entry.floatMicroseconds));
+                json.attribute("int8_us", withoutSign(entry.integerMicroseconds));
                 json.attribute("refused", entry.refused);
               });
           });

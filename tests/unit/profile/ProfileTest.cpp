@@ -57,6 +57,14 @@ TEST(Profile, IsReadAsItWasWritten) {
   EXPECT_EQ(read->toJson(), text);
 }
 
+TEST(Profile, KeepsNoSignOfZero) {
+  Profile profile = example();
+  profile.tensors["input"].min = -0.0;
+  profile.latencies["cpu:native"]["conv"].floatMicroseconds = -0.0;
+  std::string text = profile.toJson();
+  EXPECT_EQ(llvm::cantFail(Profile::fromJson(text)).toJson(), text);
+}
+
 TEST(Profile, RefusesMomentsThatDoNotFit) {
   auto problem = [](StringRef refit) {
     auto read = Profile::fromJson((R"({"schema_version":1,"samples":1,"channels":{},"tensors":{},"rows":{},"refits":{"fc":)" + refit + "}}").str());
