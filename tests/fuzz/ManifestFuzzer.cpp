@@ -1,12 +1,14 @@
 //===- ManifestFuzzer.cpp - any bytes as a manifest -----------------------===//
 //
 // Whatever the bytes are, reading them ends with an error or with a manifest that
-// is written and read again as the same text.
+// is written and read again as the same text, and whose bindings can be taken over.
 //   ManifestFuzzer -max_len=65536 -rss_limit_mb=2048 CORPUS
 //
 //===----------------------------------------------------------------------===//
 
 #include "codegen/artifact/Manifest.h"
+#include "mlir/IR/MLIRContext.h"
+#include "tools/fettle/SavedBindings.h"
 #include <cstdlib>
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -19,6 +21,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   std::string text = manifest->print();
   llvm::Expected<Manifest> again = Manifest::parse(text);
   if (!again || again->print() != text)
+    std::abort();
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  fettle::cli::BindingChoices bindings;
+  if (const llvm::json::Object *saved = manifest->details.getObject("bindings"))
+    fettle::cli::inheritBindings(context, *saved, bindings);
+  if (bindings.numCombinations() <= bindings.mostCombinations && bindings.combinations().size() != bindings.numCombinations())
     std::abort();
   return 0;
 }
