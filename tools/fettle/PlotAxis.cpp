@@ -22,7 +22,7 @@ PlotAxis::PlotAxis(llvm::ArrayRef<double> values, double begin, double end) : be
 std::vector<double> PlotAxis::ticks() const {
   std::vector<double> ticks;
   for (double tick = std::ceil(low / step); tick * step <= high; ++tick)
-    ticks.push_back(tick * step);
+    ticks.push_back(tick * step + 0.0); // 0, not -0
   return ticks;
 }
 

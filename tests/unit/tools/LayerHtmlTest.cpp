@@ -44,6 +44,8 @@ TEST(LayerHtml, ShowsWhatWasMeasured) {
   EXPECT_EQ(count(text, "<svg"), 3u);
   EXPECT_EQ(count(text, "<circle"), 3u);
   EXPECT_EQ(count(text, "<rect"), 3u + 6u) << "a bar for each sensitivity, two for each pair of times";
+  EXPECT_NE(text.find(">0</text>"), std::string::npos) << "where bars begin";
+  EXPECT_EQ(text.find(">-0</text>"), std::string::npos);
   EXPECT_NE(text.find("conv: 20.0 dB, float"), std::string::npos);
   EXPECT_NE(text.find("conv: number 1 by"), std::string::npos);
   for (llvm::StringRef tag : {"svg", "table", "tr", "ul", "li", "h2", "h3", "rect", "circle", "title", "p"})
