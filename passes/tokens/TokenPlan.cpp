@@ -24,7 +24,7 @@ template <> ArrayRef<std::pair<StringRef, TokenMatching>> tokenWords() {
 
 int64_t countRounds(const TokenVariant &variant, int64_t removed, int64_t free) {
   const int64_t most = std::max<int64_t>(1, std::min(variant.rounds, removed));
-  return std::clamp<int64_t>(llvm::divideCeil(8 * removed, std::max<int64_t>(1, free)), 1, most);
+  return std::clamp<int64_t>(llvm::divideCeil(3 * removed, std::max<int64_t>(1, free)), 1, most);
 }
 
 int64_t countMacs(func::FuncOp function) {

@@ -48,7 +48,8 @@ struct TokenPlan {
   std::vector<TokenStep> steps; ///< in program order; sites that are not named keep their tokens
 };
 
-/// The matchings that remove `removed` of `free` tokens: one for each eighth of them, as the variant allows. Few tokens find partners in one.
+/// The matchings that remove `removed` of `free` tokens: one for each third of them, as the variant allows. A matching has half of the tokens for
+/// sources: up to a third of all, the worst of those stay; beyond, those without a good partner would go with the others.
 int64_t countRounds(const TokenVariant &variant, int64_t removed, int64_t free);
 
 /// Multiply-adds of a function; the greatest number there is where they are more.

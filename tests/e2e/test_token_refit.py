@@ -9,7 +9,7 @@ import tensors
 from digits_vit import CALIBRATION, EVALUATION, VIT, compile_from_samples_and_profile
 
 DONE, REJECTED, USAGE = 0, 1, 2
-PLAN = ["--recipe", "tokens", "--set", "tokens.remove=5"]
+PLAN = ["--recipe", "tokens", "--set", "tokens.remove=6"]
 REFIT = [*PLAN, "--set", "tokens.refit=true"]
 
 expectations = command.Expectations()

@@ -221,9 +221,9 @@ private:
       for (double flag : flags)
         sizes.push_back(std::exp((1 - flag) * -10000));
     const bool drops = variant.method == TokenMethod::Drop;
-    // A matching for each eighth of the tokens that goes.
-    const int64_t eighths = (8 * count + x.rows - net.protectedTokens() - 1) / (x.rows - net.protectedTokens());
-    const int64_t rounds = drops ? 1 : std::min({variant.rounds, eighths, count});
+    // A matching for each third of the tokens that goes.
+    const int64_t thirds = (3 * count + x.rows - net.protectedTokens() - 1) / (x.rows - net.protectedTokens());
+    const int64_t rounds = drops ? 1 : std::min({variant.rounds, thirds, count});
     for (int64_t round = 0; round < rounds; ++round) {
       const int64_t now = count * (round + 1) / rounds - count * round / rounds;
       Reduction how{drops ? drop(x.rows, now) : match(x, now), sizes, x.rows - now};
