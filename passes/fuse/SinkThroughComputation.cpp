@@ -1,6 +1,5 @@
 //===- SinkThroughComputation.cpp - transposes behind computing ops -------===//
 
-#include "passes/OpFactory.h"
 #include "passes/fuse/SinkTranspose.h"
 
 using namespace mlir;
@@ -94,50 +93,35 @@ Permutation withoutAxes(ArrayRef<int64_t> perm, ArrayRef<int64_t> dropped) {
   return result;
 }
 
-struct SinkThroughReduce : OpRewritePattern<ReduceOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(ReduceOp op, PatternRewriter &rewriter) const override {
-    auto transpose = op.getInput().getDefiningOp<TransposeOp>();
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "input is not transposed");
+struct SinkThroughReduce : SinkThrough<ReduceOp> {
+  using SinkThrough::SinkThrough;
+  FailureOr<Moved> move(ReduceOp op, Value input, ArrayRef<int64_t> perm, PatternRewriter &rewriter) const override {
     SmallVector<int64_t> axes;
     for (int64_t axis : op.getAxes())
-      axes.push_back(transpose.getPerm()[axis]);
+      axes.push_back(perm[axis]);
     llvm::sort(axes);
-    auto moved = ReduceOp::create(rewriter, op.getLoc(), op.getKind(), transpose.getInput(), axes, op.getKeepDims());
-    Permutation perm = op.getKeepDims() ? Permutation(transpose.getPerm()) : withoutAxes(transpose.getPerm(), op.getAxes());
-    rewriter.replaceOp(op, makeTranspose(rewriter, op.getLoc(), moved.getOutput(), perm));
-    return success();
+    auto moved = ReduceOp::create(rewriter, op.getLoc(), op.getKind(), input, axes, op.getKeepDims());
+    return Moved{moved.getOutput(), op.getKeepDims() ? Permutation(perm) : withoutAxes(perm, op.getAxes())};
   }
 };
 
-struct SinkThroughArg : OpRewritePattern<ArgOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(ArgOp op, PatternRewriter &rewriter) const override {
-    auto transpose = op.getInput().getDefiningOp<TransposeOp>();
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "input is not transposed");
+struct SinkThroughArg : SinkThrough<ArgOp> {
+  using SinkThrough::SinkThrough;
+  FailureOr<Moved> move(ArgOp op, Value input, ArrayRef<int64_t> perm, PatternRewriter &rewriter) const override {
     int64_t axis = op.getAxis();
-    auto moved = ArgOp::create(rewriter, op.getLoc(), op.getKind(), transpose.getInput(), transpose.getPerm()[axis], op.getKeepDims(),
-                               op.getSelectLast());
-    Permutation perm = op.getKeepDims() ? Permutation(transpose.getPerm()) : withoutAxes(transpose.getPerm(), axis);
-    rewriter.replaceOp(op, makeTranspose(rewriter, op.getLoc(), moved.getOutput(), perm));
-    return success();
+    auto moved = ArgOp::create(rewriter, op.getLoc(), op.getKind(), input, perm[axis], op.getKeepDims(), op.getSelectLast());
+    return Moved{moved.getOutput(), op.getKeepDims() ? Permutation(perm) : withoutAxes(perm, axis)};
   }
 };
 
-struct SinkThroughSoftmax : OpRewritePattern<SoftmaxOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(SoftmaxOp op, PatternRewriter &rewriter) const override {
-    auto transpose = op.getInput().getDefiningOp<TransposeOp>();
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "input is not transposed");
-    int64_t last = typeOf(op.getInput()).getRank() - 1, axis = op.getAxis(), moved = transpose.getPerm()[axis];
+struct SinkThroughSoftmax : SinkThrough<SoftmaxOp> {
+  using SinkThrough::SinkThrough;
+  FailureOr<Moved> move(SoftmaxOp op, Value input, ArrayRef<int64_t> perm, PatternRewriter &rewriter) const override {
+    int64_t last = typeOf(op.getInput()).getRank() - 1, axis = op.getAxis(), moved = perm[axis];
     if (axis == last && moved != last)
       return rewriter.notifyMatchFailure(op, "rows would no longer be contiguous");
-    Value result = SoftmaxOp::create(rewriter, op.getLoc(), transpose.getInput(), moved, op.getLog()).getOutput();
-    rewriter.replaceOp(op, makeTranspose(rewriter, op.getLoc(), result, transpose.getPerm()));
-    return success();
+    Value result = SoftmaxOp::create(rewriter, op.getLoc(), input, moved, op.getLog()).getOutput();
+    return Moved{result, perm};
   }
 };
 

@@ -1,6 +1,5 @@
 //===- SinkThroughMovement.cpp - transposes behind moving ops -------------===//
 
-#include "passes/OpFactory.h"
 #include "passes/fuse/SinkTranspose.h"
 
 using namespace mlir;
@@ -12,54 +11,35 @@ static ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(va
 
 namespace {
 
-struct SinkThroughSlice : OpRewritePattern<SliceOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(SliceOp op, PatternRewriter &rewriter) const override {
-    auto transpose = op.getInput().getDefiningOp<TransposeOp>();
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "input is not transposed");
-    auto moved = [&](ArrayRef<int64_t> values) { return toInputOrder(values, transpose.getPerm()); };
-    Value slice = SliceOp::create(rewriter, op.getLoc(), transpose.getInput(), moved(op.getStarts()), moved(op.getSizes()), moved(op.getSteps()));
-    rewriter.replaceOp(op, makeTranspose(rewriter, op.getLoc(), slice, transpose.getPerm()));
-    return success();
+struct SinkThroughSlice : SinkThrough<SliceOp> {
+  using SinkThrough::SinkThrough;
+  FailureOr<Moved> move(SliceOp op, Value input, ArrayRef<int64_t> perm, PatternRewriter &rewriter) const override {
+    auto moved = [&](ArrayRef<int64_t> values) { return toInputOrder(values, perm); };
+    return Moved{SliceOp::create(rewriter, op.getLoc(), input, moved(op.getStarts()), moved(op.getSizes()), moved(op.getSteps())), perm};
   }
 };
 
-struct SinkThroughPad : OpRewritePattern<PadOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(PadOp op, PatternRewriter &rewriter) const override {
-    auto transpose = op.getInput().getDefiningOp<TransposeOp>();
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "input is not transposed");
-    auto moved = [&](ArrayRef<int64_t> values) { return toInputOrder(values, transpose.getPerm()); };
-    Value pad = PadOp::create(rewriter, op.getLoc(), op.getMode(), transpose.getInput(), op.getValue(), moved(op.getLow()), moved(op.getHigh()));
-    rewriter.replaceOp(op, makeTranspose(rewriter, op.getLoc(), pad, transpose.getPerm()));
-    return success();
+struct SinkThroughPad : SinkThrough<PadOp> {
+  using SinkThrough::SinkThrough;
+  FailureOr<Moved> move(PadOp op, Value input, ArrayRef<int64_t> perm, PatternRewriter &rewriter) const override {
+    auto moved = [&](ArrayRef<int64_t> values) { return toInputOrder(values, perm); };
+    return Moved{PadOp::create(rewriter, op.getLoc(), op.getMode(), input, op.getValue(), moved(op.getLow()), moved(op.getHigh())), perm};
   }
 };
 
-struct SinkThroughTile : OpRewritePattern<TileOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(TileOp op, PatternRewriter &rewriter) const override {
-    auto transpose = op.getInput().getDefiningOp<TransposeOp>();
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "input is not transposed");
-    Value tile = TileOp::create(rewriter, op.getLoc(), transpose.getInput(), toInputOrder(op.getRepeats(), transpose.getPerm()));
-    rewriter.replaceOp(op, makeTranspose(rewriter, op.getLoc(), tile, transpose.getPerm()));
-    return success();
+struct SinkThroughTile : SinkThrough<TileOp> {
+  using SinkThrough::SinkThrough;
+  FailureOr<Moved> move(TileOp op, Value input, ArrayRef<int64_t> perm, PatternRewriter &rewriter) const override {
+    return Moved{TileOp::create(rewriter, op.getLoc(), input, toInputOrder(op.getRepeats(), perm)), perm};
   }
 };
 
-struct SinkThroughResize : OpRewritePattern<ResizeOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(ResizeOp op, PatternRewriter &rewriter) const override {
-    auto transpose = op.getInput().getDefiningOp<TransposeOp>();
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "input is not transposed");
-    ArrayRef<int64_t> perm = transpose.getPerm();
+struct SinkThroughResize : SinkThrough<ResizeOp> {
+  using SinkThrough::SinkThrough;
+  FailureOr<Moved> move(ResizeOp op, Value input, ArrayRef<int64_t> perm, PatternRewriter &rewriter) const override {
     auto type = cast<RankedTensorType>(op.getOutput().getType());
     OperationState state(op.getLoc(), op->getName());
-    state.addOperands(transpose.getInput());
+    state.addOperands(input);
     state.addTypes(type.clone(toInputOrder(type.getShape(), perm)));
     state.attributes = op->getAttrs();
     auto moved = cast<ResizeOp>(rewriter.create(state));
@@ -70,38 +50,34 @@ struct SinkThroughResize : OpRewritePattern<ResizeOp> {
       roi.append(toInputOrder(op.getRoi().drop_front(rank), perm));
       moved.setRoi(roi);
     }
-    rewriter.replaceOp(op, makeTranspose(rewriter, op.getLoc(), moved.getOutput(), perm));
-    return success();
+    return Moved{moved.getOutput(), perm};
   }
 };
 
 /// A reshape joins and splits runs of axes. Where each run it joins also stands together and in order before the transpose, it
 /// can be done there, and the transpose then moves whole runs:
 ///   [n,h,w,c] -> [n,c,h,w] -> [n,c,hw]   is   [n,h,w,c] -> [n,hw,c] -> [n,c,hw]
-struct SinkThroughReshape : OpRewritePattern<ReshapeOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(ReshapeOp op, PatternRewriter &rewriter) const override {
-    auto transpose = op.getInput().getDefiningOp<TransposeOp>();
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "input is not transposed");
+struct SinkThroughReshape : SinkThrough<ReshapeOp> {
+  using SinkThrough::SinkThrough;
+  FailureOr<Moved> move(ReshapeOp op, Value input, ArrayRef<int64_t> perm, PatternRewriter &rewriter) const override {
     std::optional<SmallVector<Run>> runs = splitIntoRuns(shapeOf(op.getInput()), shapeOf(op.getOutput()));
     if (!runs)
       return rewriter.notifyMatchFailure(op, "the reshape mixes all axes");
-    ArrayRef<int64_t> perm = transpose.getPerm(), source = shapeOf(transpose.getInput());
+    ArrayRef<int64_t> source = shapeOf(input);
     int64_t previous = 0;
     for (Run &run : *runs) {
       // Axes of extent 1 stand anywhere, best where they were; the others must be neighbours, up to such axes.
       int64_t last = -1;
       run.position = run.from < run.fromEnd ? perm[run.from] : previous;
       for (int64_t axis = run.from; axis < run.fromEnd; ++axis) {
-        int64_t input = perm[axis];
-        if (source[input] == 1)
+        int64_t from = perm[axis];
+        if (source[from] == 1)
           continue;
         if (last < 0)
-          run.position = input;
-        else if (input < last || llvm::any_of(source.slice(last + 1, input - last - 1), [](int64_t extent) { return extent != 1; }))
+          run.position = from;
+        else if (from < last || llvm::any_of(source.slice(last + 1, from - last - 1), [](int64_t extent) { return extent != 1; }))
           return rewriter.notifyMatchFailure(op, "axes that the reshape joins stand apart before the transpose");
-        last = input;
+        last = from;
       }
       previous = run.position;
     }
@@ -114,9 +90,7 @@ struct SinkThroughReshape : OpRewritePattern<ReshapeOp> {
         result[axis] = shape.size();
         shape.push_back(shapeOf(op.getOutput())[axis]);
       }
-    Value reshaped = makeReshape(rewriter, op.getLoc(), transpose.getInput(), shape);
-    rewriter.replaceOp(op, makeTranspose(rewriter, op.getLoc(), reshaped, result));
-    return success();
+    return Moved{makeReshape(rewriter, op.getLoc(), input, shape), result};
   }
 
 private:

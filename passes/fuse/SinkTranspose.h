@@ -3,6 +3,7 @@
 #define FETTLE_PASSES_FUSE_SINKTRANSPOSE_H
 
 #include "ir/nn/Nn.h"
+#include "passes/OpFactory.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace fettle {
@@ -26,6 +27,26 @@ template <typename T> llvm::SmallVector<T> toInputOrder(llvm::ArrayRef<T> values
 mlir::Value beforeTranspose(mlir::OpBuilder &builder, mlir::Value value, llvm::ArrayRef<int64_t> perm);
 /// Elements that beforeTranspose would have to copy at run time.
 int64_t copiedElements(mlir::Value value, llvm::ArrayRef<int64_t> perm);
+
+/// The frame of a pattern op(transpose x) = transpose(op' x) for an op with one input to look at.
+template <typename OpTy> struct SinkThrough : mlir::OpRewritePattern<OpTy> {
+  using mlir::OpRewritePattern<OpTy>::OpRewritePattern;
+  /// op' x, and what then transposes it.
+  using Moved = std::pair<mlir::Value, Permutation>;
+  /// `input` is x, `perm` its transpose. Fails with a reason, before anything is made.
+  virtual mlir::FailureOr<Moved> move(OpTy op, mlir::Value input, llvm::ArrayRef<int64_t> perm, mlir::PatternRewriter &rewriter) const = 0;
+
+  mlir::LogicalResult matchAndRewrite(OpTy op, mlir::PatternRewriter &rewriter) const final {
+    auto transpose = op.getInput().template getDefiningOp<nn::TransposeOp>();
+    if (!transpose)
+      return rewriter.notifyMatchFailure(op, "input is not transposed");
+    mlir::FailureOr<Moved> moved = move(op, transpose.getInput(), transpose.getPerm(), rewriter);
+    if (failed(moved))
+      return mlir::failure();
+    rewriter.replaceOp(op, makeTranspose(rewriter, op.getLoc(), moved->first, moved->second));
+    return mlir::success();
+  }
+};
 
 /// op(transpose x) = transpose(op' x) for pointwise ops, concatenations, reductions and softmax.
 void populateSinkThroughComputation(mlir::RewritePatternSet &patterns);
