@@ -87,6 +87,8 @@ def check_budget(folder):
     removed = [site["tokens_in"] - site["tokens_out"] for site in tokens["sites"]]
     taken = [point["divergence"] for point in tokens["path"] if point["removed"] == removed]
     check(len(taken) == 1 and abs(tokens["divergence"] - taken[0]) <= 1e-6 * taken[0] and tokens["latency_share"] > 0, f"not measured: {tokens}")
+    with open(os.path.join(out, "report.html"), encoding="utf-8") as file:
+        check(file.read().count("font-weight=bold") == 1 and removed in [point["removed"] for point in tokens["front"]], f"not on the front: {removed}")
     for site in tokens["sites"]:
         is_measured = site["divergence"] is not None and site["saved_us"] is not None
         check(is_measured == (site["tokens_out"] < site["tokens_in"]), f"not measured: {site}")

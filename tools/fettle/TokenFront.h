@@ -14,8 +14,9 @@ llvm::Expected<std::vector<TokenFrontPoint>> measureTokenFront(Environment &envi
                                                                AccuracyJudge &judge);
 
 /// The plan with the fewest tokens on the path of `report` with which `gate` holds; that without removals if it holds with
-/// none. What its front knows is not measured again; with the last plan it does not hold.
-llvm::Expected<TokenPlan> searchTokenBudget(Environment &environment, StudentMaker &students, const TokenReport &report, AccuracyJudge &judge,
+/// none. What its front knows is not measured again, and what is measured joins it, in the order of the path; with the last
+/// plan the gate does not hold.
+llvm::Expected<TokenPlan> searchTokenBudget(Environment &environment, StudentMaker &students, TokenReport &report, AccuracyJudge &judge,
                                             const AccuracyGate &gate);
 
 } // namespace fettle::cli
