@@ -82,16 +82,17 @@ def keywords(data, _, part):
             "labels": labels_tensor([labels[i] for i in chosen])}
 
 
-def photos(shared, model, path):
-    """Photographs are decoded and scaled by samples.py itself, with Pillow."""
+def photos(shared, model, path, part):
+    """Photographs are decoded, scaled and parted by samples.py itself, with Pillow."""
     missing = [name for name in ("numpy", "PIL") if not importlib.util.find_spec(name)]
     if missing:
         command.skip(f"photographs are read with {' and '.join(missing)}, which this Python does not have")
     folder = os.path.dirname(path)
     subprocess.run([sys.executable, os.path.join(shared, "tools", "samples.py"), folder, model], check=True,
                    stdout=subprocess.DEVNULL)
-    os.remove(os.path.join(folder, model + ".calibration.npz"))
-    os.rename(os.path.join(folder, model + ".evaluation.npz"), path)
+    wanted, other = ("calibration", "evaluation") if part is calibration_part else ("evaluation", "calibration")
+    os.remove(os.path.join(folder, f"{model}.{other}.npz"))
+    os.rename(os.path.join(folder, f"{model}.{wanted}.npz"), path)
 
 
 class Network:
@@ -114,10 +115,10 @@ ALL_NETWORKS = {**NETWORKS, **PHOTO_NETWORKS}
 
 
 def write_set(shared, model, path, part=evaluation_part):
-    """Arrays `input` and `labels`; of photographs those for evaluation. Ends the test as skipped where a package is missing."""
+    """Arrays `input` and `labels`. Ends the test as skipped where a package is missing."""
     make = ALL_NETWORKS[model].make
     if make is photos:
-        photos(shared, model, path)
+        photos(shared, model, path, part)
     else:
         tensors.write_npz(path, make(os.path.join(shared, "datasets"), model, part))
 

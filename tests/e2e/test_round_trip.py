@@ -1,5 +1,6 @@
 """A network that fettle quantized, written as ONNX: in ONNX Runtime, and in OpenVINO where it is installed, the top class is the artifact's on at least
-99.5 % of the evaluation set; read by fettle again it gives the artifact's answers, bit for bit. On real networks of ../shared.
+99.5 % of the evaluation set, and on all of it but one in a thousand where no value is a float between integers: no sum lies on a tie there. Read by
+fettle again it gives the artifact's answers, bit for bit. On real networks of ../shared.
 Skipped without numpy and onnxruntime. Arguments: only these networks."""
 
 import glob
@@ -10,8 +11,8 @@ import command
 import datasets
 from test_onnxruntime import answers_of_fettle, answers_of_onnxruntime, numpy
 
-NETWORKS = ("resnet8-cifar10", "dscnn-kws", "tinymobilenet-cifar10")
-LEAST = 99.5
+LEAST, LEAST_WITHOUT_TIES = 99.5, 99.9
+WITHOUT_TIES = ("resnet8-cifar10", "dscnn-kws", "tinymobilenet-cifar10", "mobilenetv2-1.0-224")
 
 
 def answers_of_openvino(model, samples):
@@ -46,10 +47,11 @@ def problems_of(model, scratch):
             continue
         agreement = 100 * float((answers.argmax(1) == ours.argmax(1)).mean())
         print(f"{model}: top class in {name} the same on {agreement:.2f} % of {len(samples)} samples", flush=True)
-        if agreement < LEAST:
-            problems.append(f"{model}: top class in {name} the same on {agreement:.2f} % of the samples, at least {LEAST} wanted")
+        least = LEAST_WITHOUT_TIES if model in WITHOUT_TIES else LEAST
+        if agreement < least:
+            problems.append(f"{model}: top class in {name} the same on {agreement:.2f} % of the samples, at least {least} wanted")
     return problems
 
 
 if __name__ == "__main__":
-    command.run_networks(NETWORKS, problems_of)
+    command.run_networks(datasets.NETWORKS, problems_of)
