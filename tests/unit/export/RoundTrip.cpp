@@ -9,9 +9,8 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "tests/unit/import/ModelBuilder.h"
-#include <cmath>
+#include "tests/unit/reference/SameResults.h"
 #include <gtest/gtest.h>
-#include <random>
 
 using namespace mlir;
 
@@ -27,40 +26,6 @@ OwningOpRef<ModuleOp> parseMain(MLIRContext &context, StringRef text) {
     for (auto function : module->getOps<func::FuncOp>())
       function.setName("main");
   return module;
-}
-
-/// Floats are normal, integers in 0..3 (valid as indices almost everywhere), booleans even.
-static Tensors makeInputs(func::FuncOp function) {
-  std::mt19937 random(1);
-  std::normal_distribution<double> normal;
-  Tensors inputs;
-  for (Type type : function.getArgumentTypes()) {
-    HostTensor tensor(cast<RankedTensorType>(type));
-    for (int64_t i = 0; i < tensor.numElements(); ++i)
-      if (isa<FloatType>(tensor.elementType()))
-        tensor.setDouble(i, normal(random));
-      else
-        tensor.setInteger(i, random() % (tensor.elementType().isInteger(1) ? 2 : 4));
-    inputs.push_back(tensor);
-  }
-  return inputs;
-}
-
-static void compare(const HostTensor &before, const HostTensor &after, double tolerance, unsigned result) {
-  ASSERT_EQ(before.type(), after.type());
-  if (!isa<FloatType>(before.elementType())) {
-    EXPECT_EQ(before.integers(), after.integers()) << "result " << result;
-    return;
-  }
-  double largest = 0, error = 0;
-  for (int64_t i = 0; i < before.numElements(); ++i) {
-    double x = before.doubleAt(i), y = after.doubleAt(i);
-    if (std::isfinite(x))
-      largest = std::max(largest, std::abs(x));
-    if (!(x == y || (std::isnan(x) && std::isnan(y))))
-      error = std::isfinite(x - y) ? std::max(error, std::abs(x - y)) : INFINITY;
-  }
-  EXPECT_LE(error, tolerance * std::max(largest, 1e-6)) << "result " << result << ", largest value " << largest;
 }
 
 RoundTrip expectRoundTrip(ModuleOp module, int64_t opset, double tolerance) {
@@ -93,7 +58,7 @@ RoundTrip expectRoundTrip(ModuleOp module, int64_t opset, double tolerance) {
   EXPECT_TRUE(succeeded(wanted) && succeeded(actual));
   if (succeeded(wanted) && succeeded(actual))
     for (auto [i, pair] : llvm::enumerate(llvm::zip_equal(*wanted, *actual)))
-      compare(std::get<0>(pair), std::get<1>(pair), tolerance, i);
+      expectSame(std::get<0>(pair), std::get<1>(pair), tolerance, "result " + Twine(i));
   return trip;
 }
 
