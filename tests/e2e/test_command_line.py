@@ -131,7 +131,12 @@ def check_runs(model, artifact, folder):
     expect(USAGE, "run", artifact, "--output", out, says=["no data for input 'x'"])
     expect(USAGE, "run", artifact, "--input", "z=a.npy", "--output", out, says=["no input 'z'"])
     expect(FILE, "run", artifact, "--input", "x=a.npy", "--output", out, says=["a.npy"])
-    expect(FILE, "run", artifact, "--data", model, "--output", out)
+    wrong, unmade = os.path.join(folder, "wrong.npz"), ["compile", model, "--dim", "N=1", "-o", os.path.join(folder, "unmade")]
+    tensors.write_npz(wrong, {"z": tensors.from_values("<f4", (6, 4), flat), "labels": tensors.from_values("<i8", (6,), labels)})
+    for verb in (["evaluate", artifact], ["run", artifact, "--output", out, "--data"], [*unmade, "--evaluation"], [*unmade, "--recipe", "int8", "--calibration"]):
+        expect(REJECTED, *verb, wrong, says=["there is no array 'x' (float32[1, 4])"])
+        expect(FILE, *verb, model, says=["not a readable .npz file"])
+    check(not os.path.exists(unmade[-1]), "data that do not fit leave an artifact")
     facts = command.fettle_json("evaluate", artifact, data, "--teacher", model)
     check(facts["samples"] == 6 and facts["agreement"] == 100 and facts["teacher_top1"] == facts["top1"], f"evaluate: {facts}")
     check(command.fettle_json("evaluate", artifact, data)["agreement"] is None, "evaluate without teacher")
