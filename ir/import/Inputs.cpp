@@ -6,6 +6,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -106,13 +107,18 @@ std::optional<HostTensor> InputBinder::parseConstant(const onnx::ValueInfo &inpu
     part = part.trim();
     int64_t integer;
     double real;
-    if (element.isInteger(1) && (part == "true" || part == "false"))
+    bool fits = false;
+    if (element.isInteger(1) && (part == "true" || part == "false")) {
       tensor.setInteger(i, part == "true");
-    else if (!isa<FloatType>(element) && !part.getAsInteger(10, integer))
+      fits = true;
+    } else if (!isa<FloatType>(element) && !part.getAsInteger(10, integer)) {
       tensor.setInteger(i, integer);
-    else if (isa<FloatType>(element) && !part.getAsDouble(real))
+      fits = tensor.integerAt(i) == integer && !(element.isUnsignedInteger() && integer < 0);
+    } else if (isa<FloatType>(element) && !part.getAsDouble(real)) {
       tensor.setDouble(i, real);
-    else {
+      fits = std::isfinite(tensor.doubleAt(i)) == std::isfinite(real);
+    }
+    if (!fits) {
       reject(input, "cannot take the value '" + part + "': it holds " + elementTypeName(element));
       return std::nullopt;
     }

@@ -232,6 +232,21 @@ TEST_F(ImportTest, KnownIfTakesABranchOfAnyShape) {
             mlir::RankedTensorType::get({1, 4}, mlir::Float32Type::get(&context)));
 }
 
+TEST_F(ImportTest, ConstantsFitTheirType) {
+  auto problem = [&](DataType type, const char *value) {
+    Bindings bindings;
+    bindings.constantTexts["c"] = value;
+    ImportResult result = import(GraphSpec().input("c", {}, type).output("y").node({"Identity", {"c"}, {"y"}}), bindings);
+    return result.problems.empty() ? std::string() : texts(result).front();
+  };
+  for (auto [type, value] : {std::pair(DataType::Uint8, "255"), {DataType::Int8, "-128"}, {DataType::Bool, "true"}, {DataType::Bool, "1"},
+                             {DataType::Int64, "-9223372036854775808"}, {DataType::Float16, "65504"}, {DataType::Float, "-inf"}, {DataType::Float, "0.1"}})
+    EXPECT_EQ(problem(type, value), "");
+  for (auto [type, value] : {std::pair(DataType::Uint8, "256"), {DataType::Uint8, "-1"}, {DataType::Uint64, "-1"}, {DataType::Int8, "128"},
+                             {DataType::Bool, "2"}, {DataType::Int32, "1.5"}, {DataType::Float16, "1e6"}, {DataType::Float, "1e39"}, {DataType::Float, ""}})
+    EXPECT_TRUE(mentions(problem(type, value), "cannot take the value '" + std::string(value) + "'")) << problem(type, value);
+}
+
 TEST_F(ImportTest, EndlessLoopsAreRefused) {
   GraphSpec loop = GraphSpec().input("i", {}, DataType::Int64).input("go", {}, DataType::Bool).input("v", {4});
   loop.output("on").output("w");
