@@ -170,6 +170,27 @@ TEST_F(NumpyTest, TruncatedOrFlippedNpzNeverCrashes) {
   }
 }
 
+// TensorProto: dims {3}, data type, raw data.
+TEST_F(NumpyTest, ReadsSerializedTensors) {
+  const std::string file = (path + ".pb").str();
+  auto read = [&](char type, StringRef raw) {
+    std::error_code error;
+    llvm::raw_fd_ostream(file, error) << "\x08\x03\x10" << type << "\x4a" << char(raw.size()) << raw;
+    auto tensor = readTensorFile(context, file, "");
+    llvm::sys::fs::remove(file);
+    return tensor;
+  };
+  auto booleans = read(9, StringRef("\0\x7f\1", 3));
+  ASSERT_TRUE(bool(booleans)) << llvm::toString(booleans.takeError());
+  EXPECT_EQ(booleans->integers(), (std::vector<int64_t>{0, 1, 1}));
+  auto bytes = read(3, "\xff\1\2");
+  ASSERT_TRUE(bool(bytes)) << llvm::toString(bytes.takeError());
+  EXPECT_EQ(bytes->integers(), (std::vector<int64_t>{-1, 1, 2}));
+  EXPECT_NE(problem(read(3, "12")), "") << "too short";
+  EXPECT_NE(problem(read(17, "123")).find("float8e4m3fn, which is not supported"), std::string::npos);
+  EXPECT_NE(problem(read(99, "123")), "");
+}
+
 class CuttingTest : public NumpyTest {
 protected:
   InputSpec input(StringRef name, ArrayRef<int64_t> shape) {
