@@ -139,16 +139,28 @@ llvm::Error LoadedModel::allocateArena() {
   return llvm::Error::success();
 }
 
+/// How many tiles are handed out at once. About four pieces a thread: enough to even out, few enough to keep the cost of
+/// handing them out small; and of the sizes around that, the one with which no thread is left with much more than its
+/// share (49 tiles for two threads: 7 at once make it 28 for one of them, 5 make it 25). Few tiles go one by one.
+static size_t pieceSize(size_t count, size_t threads) {
+  if (count < 16 * threads)
+    return 1;
+  size_t largest = llvm::divideCeil(count, 4 * threads), best = largest, leastLoad = count;
+  for (size_t piece = largest; piece > 0 && piece + 8 > largest; --piece)
+    if (size_t load = llvm::divideCeil(llvm::divideCeil(count, piece), threads) * piece; load < leastLoad) {
+      leastLoad = load;
+      best = piece;
+    }
+  return best;
+}
+
 static void parallelFor(void *pool, fettle_task task, void *taskContext, int64_t count) {
   struct Call {
     fettle_task task;
     void *context;
   } call{task, taskContext};
   auto *threads = static_cast<pthreadpool_t>(pool);
-  // Four pieces a thread: enough to even out, few enough to keep the cost of handing them out small. One more than that would
-  // leave a thread with a piece more than the others; few tiles are better handed out one by one.
-  size_t pieces = pthreadpool_get_threads_count(threads) * 4;
-  size_t piece = size_t(count) < 4 * pieces ? 1 : llvm::divideCeil(count, pieces);
+  size_t piece = pieceSize(count, pthreadpool_get_threads_count(threads));
   pthreadpool_parallelize_1d_tile_1d(
       threads,
       [](void *context, size_t start, size_t size) {

@@ -159,7 +159,7 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   int64_t rowStride = p.lhsIsTransposed ? 1 : p.k, stepStride = p.lhsIsTransposed ? p.m : 1;
   Value lhsBatch = emitBroadcastIndex(b, p.lhsBatches, p.batches, batch);
   Value lhsBase = add(mul(row, rowStride), mul(lhsBatch, p.m * p.k));
-  TilePrefetch prefetch(isPacked ? tile.packedSize(p.k) : p.k * rhsStepStride);
+  TilePrefetch prefetch(p.k / (tile.dot ? 4 : 1), isPacked ? tile.packedSize(p.k) : p.k * rhsStepStride);
   if (isPacked && !panelsRunFastest) {
     Value next = mul(minIndex(b, add(place, index(1)), index(product(p.rhsBatches) * panels - 1)), tile.packedSize(p.k));
     prefetch.addWeights(b, tile.rhs, next, rows.getInductionVar(), rowTiles);

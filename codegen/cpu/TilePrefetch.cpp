@@ -8,6 +8,10 @@ using namespace mlir;
 
 namespace fettle::codegen {
 
+/// In fewer steps than these nothing arrives in time: of a convolution of 16 channels to 32 the fetches cost 3 %, of 24 to
+/// 144 and 32 to 192 they neither cost nor gain.
+constexpr int64_t fewestSteps = 48;
+
 void TilePrefetch::addWeights(ImplicitLocOpBuilder &b, Value buffer, Value panel, Value tile, int64_t tiles) {
   if (tiles < 2)
     return; // weights are read once, front to back: the processor sees that by itself
@@ -18,6 +22,8 @@ void TilePrefetch::addWeights(ImplicitLocOpBuilder &b, Value buffer, Value panel
 }
 
 void TilePrefetch::addResults(const Epilogue &ofTile, Value row, int64_t rowCount, Value column, int64_t columnCount) {
+  if (steps < fewestSteps)
+    return;
   epilogue = &ofTile;
   firstRow = row;
   rows = rowCount;

@@ -24,12 +24,13 @@ namespace fettle::codegen {
 class TilePrefetch {
 public:
   TilePrefetch() = default;
-  /// For tiles whose steps go over `size` elements of the right-hand side.
-  explicit TilePrefetch(int64_t size) : size(size) {}
+  /// For tiles whose `steps` steps go over `size` elements of the right-hand side.
+  TilePrefetch(int64_t steps, int64_t size) : steps(steps), size(size) {}
 
   /// Fetches from `weights` the panel that begins at `panel`, a part by each of `tiles` tiles, into the second level.
   void addWeights(mlir::ImplicitLocOpBuilder &b, mlir::Value weights, mlir::Value panel, mlir::Value tile, int64_t tiles);
-  /// Fetches what `epilogue` reads and writes in `rows` x `columns` from (firstRow, firstColumn) on.
+  /// Fetches what `epilogue` reads and writes in `rows` x `columns` from (firstRow, firstColumn) on,
+  /// unless the way is too short for it.
   void addResults(const Epilogue &epilogue, mlir::Value firstRow, int64_t rows, mlir::Value firstColumn, int64_t columns);
 
   /// The same for steps that begin `offset` elements further into the panel.
@@ -38,7 +39,7 @@ public:
   void emit(mlir::ImplicitLocOpBuilder &b, int64_t elements) const;
 
 private:
-  int64_t size = 0;
+  int64_t steps = 0, size = 0;
   mlir::Value position; ///< in the panel; null: its beginning
   mlir::Value weights, part;
   unsigned shift = 0; ///< of 2^shift elements stepped over, one of `weights` is fetched, from `part` on
