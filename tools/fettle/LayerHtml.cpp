@@ -8,8 +8,9 @@
 namespace fettle::cli {
 
 static constexpr llvm::StringLiteral integerColor = "#4a7ebb", floatColor = "#d08030", paleColor = "#aaa";
-/// What is nearer to the teacher is drawn as if it were this near, dB: one exact layer shall not flatten all others.
-static constexpr double mostDecibels = 80;
+/// What is nearer to the teacher, or farther from it, is drawn as if it were this near, dB: one exact or dead layer shall not flatten
+/// all others.
+static constexpr double leastDecibels = -20, mostDecibels = 80;
 
 static std::string escape(llvm::StringRef text) {
   std::string result;
@@ -77,7 +78,7 @@ static void writePlots(llvm::raw_ostream &os, llvm::ArrayRef<LayerReport> layers
     llvm::StringRef color = layer.integers ? integerColor : floatColor;
     llvm::StringRef precision = layer.integers ? "int8" : "float";
     if (layer.sqnrDecibels)
-      noise.marks.push_back({index, std::min(*layer.sqnrDecibels, mostDecibels), color, llvm::formatv("{0:f1} dB, {1}", *layer.sqnrDecibels, precision).str()});
+      noise.marks.push_back({index, std::clamp(*layer.sqnrDecibels, leastDecibels, mostDecibels), color, llvm::formatv("{0:f1} dB, {1}", *layer.sqnrDecibels, precision).str()});
     if (layer.sensitivity)
       sensitivity.marks.push_back({index, *layer.sensitivity, color, llvm::formatv("{0:e2}, {1}", *layer.sensitivity, precision).str()});
     if (layer.floatMicroseconds && layer.integerMicroseconds) {

@@ -74,6 +74,16 @@ TEST(LayerHtml, WhatWasNotMeasuredIsNotDrawn) {
   EXPECT_EQ(section(result).find("nan"), std::string::npos);
 }
 
+TEST(LayerHtml, ExtremesLeaveTheOthersRoom) {
+  CompileResult result = example();
+  result.layers[0].sqnrDecibels = 300;
+  result.layers[1].sqnrDecibels = -300;
+  std::string text = section(result);
+  EXPECT_NE(text.find(">40</text>"), std::string::npos) << "a tick between";
+  EXPECT_EQ(text.find(">200</text>"), std::string::npos);
+  EXPECT_EQ(text.find(">-200</text>"), std::string::npos);
+}
+
 TEST(LayerHtml, TellsBeforeAndAfter) {
   Accuracy accuracy;
   accuracy.evaluation.emplace();
