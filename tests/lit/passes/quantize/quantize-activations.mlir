@@ -29,3 +29,18 @@ func.func @main(%x: tensor<1x8xf32> {nn.name = "x"}) -> tensor<1x8xf32> {
   %3 = nn.binary add %2, %1 : (tensor<1x8xf32>, tensor<1x8xf32>) -> tensor<1x8xf32> loc("sum"("Add"))
   return %3 : tensor<1x8xf32>
 }
+
+// Bytes in steps of 0.1 are added to what becomes bytes in steps of 18.36 / 255 = 0.072: with 0.1 * 13 / 18 they come in with
+// 18 / 13, a fraction with an odd denominator, and nothing lies on a tie.
+// CHECK-LABEL: func.func @residual
+// CHECK: nn.constant dense<1.000000e-01> : tensor<f32>
+// CHECK: nn.constant dense<0.0722222254> : tensor<f32>
+func.func @residual(%x: tensor<1x8xf32> {nn.name = "x"}) -> tensor<1x8xf32> {
+  %w = nn.constant dense<0.5> : tensor<8x8xf32>
+  %0 = nn.matmul %x, %w : (tensor<1x8xf32>, tensor<8x8xf32>) -> tensor<1x8xf32> loc("first"("MatMul"))
+  %1 = nn.unary relu %0 : (tensor<1x8xf32>) -> tensor<1x8xf32> loc("relu"("Relu"))
+  %2 = nn.matmul %1, %w : (tensor<1x8xf32>, tensor<8x8xf32>) -> tensor<1x8xf32> loc("second"("MatMul"))
+  %3 = nn.binary add %2, %1 : (tensor<1x8xf32>, tensor<1x8xf32>) -> tensor<1x8xf32> loc("total"("Add"))
+  %4 = nn.matmul %3, %w : (tensor<1x8xf32>, tensor<8x8xf32>) -> tensor<1x8xf32> loc("third"("MatMul"))
+  return %4 : tensor<1x8xf32>
+}
