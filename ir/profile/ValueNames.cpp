@@ -26,8 +26,9 @@ ValueNames::ValueNames(func::FuncOp function) {
 
 void ValueNames::add(std::string name, Value value) {
   auto [entry, isNew] = values.try_emplace(name, value);
-  for (unsigned count = 2; !isNew; ++count)
-    std::tie(entry, isNew) = values.try_emplace(name + "~" + std::to_string(count), value);
+  unsigned &count = counts.try_emplace(name, 1).first->second;
+  while (!isNew)
+    std::tie(entry, isNew) = values.try_emplace(name + "~" + std::to_string(++count), value);
   names[value] = entry->first();
 }
 

@@ -32,6 +32,7 @@ private:
   void add(std::string name, mlir::Value value);
 
   llvm::StringMap<mlir::Value> values;
+  llvm::StringMap<unsigned> counts; ///< of the last value of a node that got one
   llvm::DenseMap<mlir::Value, llvm::StringRef> names;
 };
 

@@ -166,4 +166,27 @@ TEST(ValueNames, FollowLocations) {
   EXPECT_FALSE(names.find("weights"));
 }
 
+// A file may give one name to all of its nodes: a search for each would take as long as their number squared.
+TEST(ValueNames, ManyMayShareAName) {
+  MLIRContext context;
+  context.loadDialect<func::FuncDialect, nn::NnDialect>();
+  constexpr int count = 50000;
+  std::string text = "func.func @main(%v0: tensor<4xf32> {nn.name = \"same~3\"}) -> tensor<4xf32> {\n";
+  for (int i = 1; i <= count; ++i) {
+    std::string own = std::to_string(i), before = std::to_string(i - 1);
+    text += "%v" + own + " = nn.unary relu %v" + before + " : (tensor<4xf32>) -> tensor<4xf32> loc(\"same\"(\"Relu\"))\n";
+  }
+  text += "return %v" + std::to_string(count) + " : tensor<4xf32>\n}";
+  auto module = parseSourceString<ModuleOp>(text, &context);
+  ASSERT_TRUE(bool(module));
+  auto function = module->lookupSymbol<func::FuncOp>("main");
+  ValueNames names(function);
+  std::vector<StringRef> found;
+  for (Operation &op : function.getOps())
+    for (Value result : op.getResults())
+      found.push_back(names.nameOf(result));
+  EXPECT_EQ(ArrayRef(found).take_front(4), (ArrayRef<StringRef>{"same", "same~2", "same~4", "same~5"}));
+  EXPECT_EQ(found.back(), "same~50001");
+}
+
 } // namespace fettle::test
