@@ -13,20 +13,31 @@ static constexpr int64_t maxPending = 256;
 
 RowObserver::RowObserver(const ContractionRows &rows, const Grid &grid, int64_t rowsPerSample)
     : rows(rows), grid(grid), rowsPerSample(std::min(rowsPerSample, rows.positions())),
-      row(rows.groups() * rows.width()), pending(std::min(maxPending, std::max<int64_t>(64, rowsPerSample)), row.size()),
+      row(rows.groups() * rows.width()), studentRow(row.size()), pending(std::min(maxPending, std::max<int64_t>(64, rowsPerSample)), row.size()),
       sums(Eigen::VectorXd::Zero(row.size())), roundedSums(Eigen::VectorXd::Zero(row.size())),
-      products(rows.groups(), Eigen::MatrixXd::Zero(rows.width(), rows.width())) {}
+      products(rows.groups(), Eigen::MatrixXd::Zero(rows.width(), rows.width())) {
+  // Eigen orders sums by the sizes of caches; the result shall not depend on the machine.
+  Eigen::setCpuCacheSizes(32 << 10, 1 << 20, 8 << 20);
+}
 
-void RowObserver::see(int64_t sample, llvm::ArrayRef<float> input) {
+void RowObserver::see(int64_t sample, llvm::ArrayRef<float> teacher, llvm::ArrayRef<float> student) {
   const float perStep = 1 / grid.scale, low = float(-grid.zeroPoint), high = float(255 - grid.zeroPoint);
   for (int64_t i = 0; i < rowsPerSample; ++i) {
-    rows.gather(input, sampledPosition(sample, i, rowsPerSample, rows.positions()), row.data());
+    const int64_t position = sampledPosition(sample, i, rowsPerSample, rows.positions());
+    rows.gather(teacher, position, row.data());
+    if (missing.empty())
+      studentRow = row;
+    else
+      rows.gather(student, position, studentRow.data());
     for (size_t column = 0; column < row.size(); ++column) {
-      float steps = std::min(std::max(std::nearbyint(row[column] * perStep), low), high);
+      float steps = std::min(std::max(std::nearbyint(studentRow[column] * perStep), low), high);
       pending(numPending, column) = steps;
       sums[column] += row[column];
       roundedSums[column] += steps;
     }
+    if (!missing.empty())
+      for (size_t column = 0; column < row.size(); ++column)
+        differences(numPending, column) = double(row[column]) - double(pending(numPending, column)) * grid.scale;
     ++seen;
     if (++numPending == pending.rows())
       addProducts();
@@ -43,6 +54,8 @@ void RowObserver::addProducts() {
     batch.setZero();
     batch.selfadjointView<Eigen::Upper>().rankUpdate(part.transpose());
     products[group].triangularView<Eigen::Upper>() += batch.cast<double>();
+    if (!missing.empty())
+      missing[group].noalias() += differences.block(0, group * width, numPending, width).transpose() * part.cast<double>();
   }
   numPending = 0;
 }
@@ -65,6 +78,12 @@ RowStatistics RowObserver::take() {
       for (int64_t j = i; j < rows.width(); ++j)
         statistics.covariance.push_back(
             static_cast<float>((products[group](i, j) / count - mean[i] * mean[j]) * scale * scale));
+    if (missing.empty())
+      continue;
+    auto lacking = sums.segment(group * rows.width(), rows.width()) / count - mean * scale;
+    for (int64_t i = 0; i < rows.width(); ++i)
+      for (int64_t j = 0; j < rows.width(); ++j)
+        statistics.missing.push_back(static_cast<float>((missing[group](i, j) / count - lacking[i] * mean[j]) * scale));
   }
   return statistics;
 }

@@ -94,9 +94,11 @@ std::string Profile::toJson() const {
           json.attribute("mean", encode(entry.mean));
           json.attribute("rounded_mean", encode(entry.roundedMean));
           json.attribute("covariance", encode(entry.covariance));
+          if (!entry.missing.empty())
+            json.attribute("missing", encode(entry.missing));
         });
     });
-    // Absent where nothing is timed, no tokens are removed or nothing is fitted to fewer of them, as in all profiles of older versions.
+    // Absent where nothing is timed, no tokens are removed, nothing is fitted to fewer of them or to rounded inputs, as in all profiles of older versions.
     if (!latencies.empty())
       json.attributeObject("latencies", [&] {
         for (const auto &[target, layers] : latencies)
@@ -120,6 +122,12 @@ std::string Profile::toJson() const {
             json.attribute("covariance", encode(entry.covariance));
             json.attribute("cross", encode(entry.cross));
           });
+      });
+    if (roundingRefit)
+      json.attributeObject("rounding_refit", [&] {
+        json.attribute("layers", roundingRefit->layers);
+        json.attribute("divergence_before", withoutSign(roundingRefit->divergenceBefore));
+        json.attribute("divergence_after", withoutSign(roundingRefit->divergenceAfter));
       });
     if (tokens.empty())
       return;
@@ -195,6 +203,9 @@ static llvm::Expected<RowStatistics> readRows(const llvm::Twine &where, const ll
                                   {"rounded_mean", rows.groups * rows.width, rows.roundedMean},
                                   {"covariance", rows.groups * rows.triangle(), rows.covariance}}))
     return std::move(error);
+  if (entry.get("missing"))
+    if (llvm::Error error = decode(where, entry, {{"missing", rows.groups * rows.width * rows.width, rows.missing}}))
+      return std::move(error);
   return rows;
 }
 
@@ -239,6 +250,15 @@ static llvm::Expected<LayerLatency> readLatency(const llvm::Twine &where, const 
   if (!(latency.floatMicroseconds >= 0) || !(latency.integerMicroseconds >= 0) || !refused)
     return refuse(where + " has no float_us, int8_us or refused");
   return latency;
+}
+
+static llvm::Expected<RoundingRefit> readRoundingRefit(const llvm::json::Value &value) {
+  const llvm::json::Object *object = value.getAsObject();
+  auto number = [&](llvm::StringRef key) { return object ? object->getNumber(key).value_or(-1) : -1; };
+  RoundingRefit refit{object ? object->getInteger("layers").value_or(-1) : -1, number("divergence_before"), number("divergence_after")};
+  if (refit.layers < 0 || !(refit.divergenceBefore >= 0) || !(refit.divergenceAfter >= 0))
+    return refuse("rounding_refit has no layers, divergence_before or divergence_after");
+  return refit;
 }
 
 /// Reads every entry of `object`; `what` names them in messages.
@@ -298,6 +318,9 @@ llvm::Expected<Profile> Profile::fromJson(llvm::StringRef text) {
     return std::move(error);
   if (llvm::Error error = readMember("latencies", true, "latencies on", readLatencies, profile.latencies))
     return std::move(error);
+  if (const llvm::json::Value *value = object->get("rounding_refit"))
+    if (llvm::Error error = readRoundingRefit(*value).moveInto(profile.roundingRefit.emplace()))
+      return std::move(error);
   return profile;
 }
 

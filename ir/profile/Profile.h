@@ -6,6 +6,7 @@
 #include "llvm/Support/JSON.h"
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct RowStatistics {
   std::vector<float> mean, roundedMean; ///< before and after rounding: groups * width
   /// Of the rounded rows, around their mean: for each group the upper triangle, row after row.
   std::vector<float> covariance;
+  /// Where the rounded rows are those of a student and the others those of its teacher: the covariance of what rounded rows lack with
+  /// them, for each group [width, width]. Else empty.
+  std::vector<float> missing;
 
   int64_t triangle() const { return width * (width + 1) / 2; } ///< elements for a group
 };
@@ -59,6 +63,12 @@ struct TokenDecision {
   std::vector<std::pair<std::string, int64_t>> removed; ///< by the name of the value where they are, in program order
 };
 
+/// Whether rows are those of a student, with weights that are fitted to them, and what that brings.
+struct RoundingRefit {
+  int64_t layers = 0; ///< 0: outputs came no closer, and rows are the teacher's
+  double divergenceBefore = 0, divergenceAfter = 0; ///< of the outputs from the teacher's, on samples that nothing was fitted to
+};
+
 /// A layer in floats and in 8-bit integers, on the machine that it was measured on.
 struct LayerLatency {
   double floatMicroseconds = 0, integerMicroseconds = 0;
@@ -72,6 +82,7 @@ struct Profile {
   std::map<std::string, ChannelStatistics> channels;
   std::map<std::string, TensorStatistics> tensors; ///< by value name
   std::map<std::string, RowStatistics> rows;       ///< by the name of the tensor and the window on it
+  std::optional<RoundingRefit> roundingRefit;      ///< none: it was not tried
   std::map<std::string, TokenDecision> tokens;     ///< by what was searched for
   std::map<std::string, std::map<std::string, LayerLatency>> latencies; ///< by the target's name, then the layer's
   /// Of products behind removed tokens, by the names of their results, before tokens are removed. They are fitted in

@@ -26,6 +26,7 @@ struct Work {
   Operation *op;
   ContractionRows rows;
   const RowStatistics *statistics;
+  std::optional<FittedWeights> fitted;
   RoundedWeights result;
 };
 
@@ -52,12 +53,18 @@ struct QuantizeWeights : impl::QuantizeWeightsPassBase<QuantizeWeights> {
       const RowStatistics *statistics = nullptr;
       if (options.rounding == Rounding::Gptq && profile && failed(findStatistics(&op, input, *rows, names, statistics)))
         return signalPassFailure();
-      work.push_back({&op, *rows, statistics, {}});
+      work.push_back({&op, *rows, statistics, {}, {}});
       contractions.push_back({&op, *rows});
     }
-    const WeightScales scales = chooseWeightScales(getOperation(), contractions);
     // Eigen orders sums by the sizes of caches; the result shall not depend on the machine.
     Eigen::setCpuCacheSizes(32 << 10, 1 << 20, 8 << 20);
+    parallelForEach(&getContext(), work, [](Work &item) {
+      if (item.statistics && !item.statistics->missing.empty())
+        item.fitted = fitContraction(item.op, item.rows, *item.statistics);
+    });
+    for (Work &item : work)
+      fit(item);
+    const WeightScales scales = chooseWeightScales(getOperation(), contractions);
     parallelForEach(&getContext(), work, [&](Work &item) {
       item.result = roundContraction(item.op, item.rows, scales.find(item.op)->second, item.statistics, options);
     });
@@ -76,8 +83,32 @@ struct QuantizeWeights : impl::QuantizeWeightsPassBase<QuantizeWeights> {
     if (splatValue(quantize.getScale()) != double(found->second.scale) ||
         splatValue(quantize.getZeroPoint()) != double(found->second.zeroPoint))
       return op->emitError() << "the profile has rows of '" << key << "' on another grid: it was made with another recipe";
+    if (!options.refits && !found->second.missing.empty())
+      return op->emitError() << "the profile has rows of '" << key << "' in a student: it was made with another recipe";
     statistics = &found->second;
     return success();
+  }
+
+  static void addToBias(Operation *op, const HostTensor &shift, StringRef name) {
+    OpBuilder builder(op);
+    Location location = op->getOperand(1).getLoc();
+    Value constant = makeConstant(builder, location, shift, formatOrigins(op->getLoc()) + name.str());
+    auto setBias = [&](auto op) {
+      Value bias = op.getBias();
+      op.getBiasMutable().assign(bias ? makeBinary(builder, location, BinaryKind::add, bias, constant) : constant);
+    };
+    if (auto conv = dyn_cast<ConvOp>(op))
+      setBias(conv);
+    else
+      setBias(cast<MatMulOp>(op));
+  }
+
+  static void fit(Work &item) {
+    if (!item.fitted)
+      return;
+    OpBuilder builder(item.op);
+    item.op->setOperand(1, makeConstant(builder, item.op->getOperand(1).getLoc(), item.fitted->weights, formatOrigins(item.op->getLoc()) + ".fitted"));
+    addToBias(item.op, item.fitted->biasShift, ".fitted_shift");
   }
 
   static void replace(Work &item) {
@@ -90,17 +121,8 @@ struct QuantizeWeights : impl::QuantizeWeightsPassBase<QuantizeWeights> {
     Value rounded = DequantizeOp::create(builder, location, item.op->getOperand(1).getType(), integers, scales, Value(),
                                          weights.outputAxis());
     item.op->setOperand(1, rounded);
-    if (!item.result.biasShift)
-      return;
-    Value shift = makeConstant(builder, location, *item.result.biasShift, name + ".shift");
-    auto setBias = [&](auto op) {
-      Value bias = op.getBias();
-      op.getBiasMutable().assign(bias ? makeBinary(builder, location, BinaryKind::add, bias, shift) : shift);
-    };
-    if (auto conv = dyn_cast<ConvOp>(item.op))
-      setBias(conv);
-    else
-      setBias(cast<MatMulOp>(item.op));
+    if (item.result.biasShift)
+      addToBias(item.op, *item.result.biasShift, ".shift");
   }
 
   const Profile *profile = nullptr;

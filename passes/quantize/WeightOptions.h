@@ -13,6 +13,8 @@ struct WeightOptions {
   Rounding rounding = Rounding::Gptq;
   /// Added to the diagonal of the covariance, as a share of its mean: how much the samples are distrusted.
   double damping = 0.01;
+  /// Weights are fitted, before they are rounded, to the inputs they have in the student (RoundedWeights.cpp).
+  bool refits = false;
 };
 
 } // namespace fettle

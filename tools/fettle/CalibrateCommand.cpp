@@ -4,6 +4,7 @@
 #include "tools/fettle/ModelContext.h"
 #include "tools/fettle/OutputFile.h"
 #include "tools/fettle/Pipeline.h"
+#include "tools/fettle/Report.h"
 #include <CLI/CLI.hpp>
 
 namespace fettle::cli {
@@ -63,6 +64,8 @@ llvm::Expected<ExitCode> CalibrateCommand::run(Environment &environment) {
     environment.out << (profile.tokens.empty() ? "" : "a plan of tokens") << " on " << profile.samples << " samples\n";
     if (result->tokens)
       printTokens(environment.out, *result->tokens);
+    if (const RoundingRefit *refit = result->roundingRefit())
+      environment.out << "  " << describeRefit(*refit) << '\n';
   }
   llvm::json::Object json{{"schema_version", 1}, {"samples", profile.samples}, {"tensors", int64_t(profile.tensors.size())}};
   if (result->tokens)

@@ -30,7 +30,8 @@ static unsigned countSteps(const CompileRequest &request) {
   bool searches = request.recipe.searchesTokens() && (!request.tokenPlan || request.tokenErrors);
   bool times = measures && request.recipe.refusesSlower;
   bool refits = request.recipe.refitsProducts() && !request.calibration.empty() && !request.measured;
-  return ran + searches + refits + times + !request.pictureFolder.empty() + (measures ? 1 + request.recipe.quantization.equalize : 0) + request.layerErrors;
+  bool weights = measures && request.recipe.refitsWeights();
+  return ran + searches + refits + weights + times + !request.pictureFolder.empty() + (measures ? 1 + request.recipe.quantization.equalize : 0) + request.layerErrors;
 }
 
 Compilation::Compilation(Environment &environment, mlir::MLIRContext &context, const CompileRequest &request)

@@ -43,6 +43,7 @@ public:
   llvm::Error planTokens();
   llvm::Error refitProducts();
   llvm::Error drawTokens();
+  llvm::Error refitWeights();
   llvm::Error refuseSlower();
   llvm::Error describeLayers();
   llvm::Error measureLayerErrors();

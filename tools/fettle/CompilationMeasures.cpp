@@ -2,6 +2,7 @@
 
 #include "tools/fettle/Compilation.h"
 #include "ir/profile/ValueNames.h"
+#include "tools/fettle/RoundingRefit.h"
 
 namespace fettle::cli {
 
@@ -55,6 +56,26 @@ llvm::Error Compilation::measure(Phase phase) {
     return error;
   auto tell = [this](int64_t done, int64_t total) { progress.advance(done, total, "runs"); };
   if (llvm::Error error = calibration->measureFor(phase, functions(), request.recipe.quantization, tell, profile))
+    return error;
+  end();
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::refitWeights() {
+  bool isKnown;
+  if (llvm::Error error = takeMeasured(isKnown))
+    return error;
+  if (isKnown) {
+    if (!profile.roundingRefit)
+      return makeFailure(ExitCode::Rejected, "the profile has nothing that weights could be fitted to",
+                         "fettle calibrate with the same recipe measures it, or give --calibration");
+    return llvm::Error::success();
+  }
+  begin("refit");
+  if (llvm::Error error = openCalibration())
+    return error;
+  auto tell = [this](int64_t done, int64_t total) { progress.advance(done, total, "tensors"); };
+  if (llvm::Error error = measureRoundingRefit(*calibration, functions()[calibration->specialization()], phaseOptions(), tell, profile))
     return error;
   end();
   return llvm::Error::success();

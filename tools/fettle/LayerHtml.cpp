@@ -165,6 +165,8 @@ static void writeTable(llvm::raw_ostream &os, llvm::ArrayRef<LayerReport> layers
 void writeLayerSection(llvm::raw_ostream &os, const CompileResult &result, const Accuracy &accuracy) {
   os << "<h2>Layers</h2>\n";
   writeBeforeAndAfter(os, result, accuracy);
+  if (const RoundingRefit *refit = result.roundingRefit())
+    os << "<p>" << escape(describeRefit(*refit)) << "</p>\n";
   writeReverted(os, result.layers);
   writePlots(os, result.layers);
   writeTable(os, result.layers);

@@ -20,6 +20,10 @@ static llvm::Error decideBefore(Phase phase, Compilation &compilation, const Rec
   if (phase == Phase::Tokens && recipe.refitsProducts())
     if (llvm::Error error = compilation.refitProducts())
       return error;
+  // What weights are to make up for.
+  if (phase == Phase::Quantize && recipe.refitsWeights())
+    if (llvm::Error error = compilation.refitWeights())
+      return error;
   // Whether layers gain by integers at all.
   if (phase == Phase::Quantize && recipe.quantizes() && recipe.refusesSlower)
     return compilation.refuseSlower();

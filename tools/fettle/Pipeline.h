@@ -2,6 +2,7 @@
 #ifndef FETTLE_TOOLS_PIPELINE_H
 #define FETTLE_TOOLS_PIPELINE_H
 
+#include "ir/profile/Profile.h"
 #include "ir/target/Target.h"
 #include "passes/Pipelines.h"
 #include "passes/quantize/LayerFacts.h"
@@ -75,6 +76,9 @@ struct CompileResult {
   std::shared_ptr<const SampleData> evaluation; ///< the request's, for one of the specializations
   std::shared_ptr<const Profile> profile; ///< what was measured, of a recipe that measures
   double seconds = 0;
+
+  /// What fitting weights to rounded inputs brought; null where the recipe does not ask for it.
+  const RoundingRefit *roundingRefit() const { return profile && profile->roundingRefit ? &*profile->roundingRefit : nullptr; }
 };
 
 /// Runs all phases. Problems of the model are printed to the error stream, all of

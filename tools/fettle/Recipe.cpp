@@ -46,6 +46,8 @@ llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
       "  equalize: true   # channels are scaled so that the range of the tensor suits all of them\n"
       "weights:\n"
       "  rounding: gptq   # gptq: rounding errors make up for each other on the samples; or nearest\n";
+  static const std::string refit =
+      "  refit: true      # weights make up for errors of the layers before, if outputs come closer by that\n";
   static const std::string golden =
       "golden:            # a random input and its answer, to check the artifact where it runs\n"
       "  seed: 0\n";
@@ -60,6 +62,11 @@ llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
        "version: 1\n"
        "precision: int8\n" +
            rounding + golden},
+      {"int8-accurate", "int8, with weights that make up for the layers before; takes longer to make",
+       "# int8, and weights of each layer are fitted to the inputs that the layers before it, rounded, leave it.\n"
+       "version: 1\n"
+       "precision: int8\n" +
+           rounding + refit + golden},
       {"tokens", "tokens of transformers merged where they say the same; needs --calibration or --profile",
        "# Tokens that are most alike become one between attention and MLP, as many in each layer as the goal asks for and the\n"
        "# outputs bear on calibration samples.\n"
@@ -141,6 +148,11 @@ static const std::vector<RecipeKey> &recipeKeys() {
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
          double &damping = recipe.quantization.weights.damping;
          return text.getAsDouble(damping) || !(damping > 0 && damping <= 1) ? "a number above 0, at most 1" : "";
+       }},
+      {"weights.refit",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         recipe.quantization.weights.refits = text == "true";
+         return text == "true" || text == "false" ? "" : "true or false";
        }},
       {"budget.integers",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
@@ -308,10 +320,13 @@ static llvm::Expected<Recipe> readUnchanged(llvm::StringRef nameOrPath) {
 
 llvm::Expected<Recipe> readRecipe(llvm::StringRef nameOrPath, llvm::ArrayRef<std::string> settings) {
   auto recipe = readUnchanged(nameOrPath);
-  if (recipe)
-    for (const std::string &setting : settings)
-      if (llvm::Error error = setKey(*recipe, setting))
-        return std::move(error);
+  if (!recipe)
+    return recipe;
+  for (const std::string &setting : settings)
+    if (llvm::Error error = setKey(*recipe, setting))
+      return std::move(error);
+  if (recipe->quantization.weights.refits && recipe->quantization.weights.rounding == Rounding::Nearest)
+    return makeFailure(ExitCode::Usage, "weights.refit works on what weights.rounding=gptq measures", "leave one of them as it is by default");
   return recipe;
 }
 

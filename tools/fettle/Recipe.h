@@ -44,6 +44,7 @@ struct Recipe {
   TokenGoals tokens;
 
   bool quantizes() const { return precision == "int8"; }
+  bool refitsWeights() const { return quantizes() && quantization.weights.refits; }
   bool reducesTokens() const { return searchesTokens() || !tokens.removed.empty(); }
   bool refitsProducts() const { return reducesTokens() && tokens.refits.value_or(searchesTokens()); }
   bool searchesTokens() const { return tokens.removed.empty() && (tokens.macs > 0 || tokens.latency > 0); }

@@ -58,6 +58,10 @@ llvm::json::Value reportJson(const CompileRequest &request, const CompileResult 
                           {"accuracy", nullptr}};
   if (result.tokens)
     json["tokens"] = tokensJson(*result.tokens, /*isMeasured=*/true);
+  if (const RoundingRefit *refit = result.roundingRefit())
+    json["rounding_refit"] = llvm::json::Object{{"layers", refit->layers},
+                                                {"divergence_before", refit->divergenceBefore},
+                                                {"divergence_after", refit->divergenceAfter}};
   if (accuracy.evaluation) {
     llvm::json::Object measured = accuracy.evaluation->toJson();
     measured["drop"] = accuracy.drop.points;
@@ -85,6 +89,14 @@ llvm::Error writeReports(const CompileRequest &request, const CompileResult &res
   if (!manifest)
     return withExitCode(manifest.takeError(), ExitCode::File);
   return writeWholeFile(request.output + "/report.html", htmlReport(result, *manifest, accuracy));
+}
+
+std::string describeRefit(const RoundingRefit &refit) {
+  if (refit.layers == 0)
+    return "weights are not fitted to the errors of layers before: outputs were not seen to come closer to the float model's";
+  return llvm::formatv("weights of {0} layer{1} fitted to the errors of layers before: divergence {2:e2} -> {3:e2} on samples kept apart", refit.layers,
+                       refit.layers == 1 ? "" : "s", refit.divergenceBefore, refit.divergenceAfter)
+      .str();
 }
 
 /// "1.25 M" and the like.
@@ -130,6 +142,8 @@ void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const Co
       os << llvm::formatv("  for {0}: {1} steps, {2} multiply-adds\n", facts.inputs, facts.steps, shorten(facts.macs));
   if (result.tokens)
     printTokens(os, *result.tokens);
+  if (const RoundingRefit *refit = result.roundingRefit())
+    os << "  " << describeRefit(*refit) << '\n';
   printReverted(os, result);
   if (accuracy.evaluation) {
     const Evaluation &measured = *accuracy.evaluation;

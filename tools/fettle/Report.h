@@ -20,6 +20,9 @@ struct Accuracy {
 /// The member "layers" of report.json and of a manifest's details (docs/cli.md). What was measured is told with `isMeasured`.
 llvm::json::Array layersJson(llvm::ArrayRef<LayerReport> layers, bool isMeasured);
 
+/// A line on weights that are fitted to rounded inputs, or why they are not.
+std::string describeRefit(const RoundingRefit &refit);
+
 /// The content of report.json (docs/cli.md).
 llvm::json::Value reportJson(const CompileRequest &request, const CompileResult &result, const Accuracy &accuracy);
 

@@ -5,29 +5,17 @@
 #include "passes/tokens/RefittedProducts.h"
 #include "tools/fettle/Evaluation.h"
 #include "tools/fettle/ExitCode.h"
+#include "tools/fettle/SampleParts.h"
 
 using namespace mlir;
 
 namespace fettle::cli {
 
-/// More samples, or rows of a product over all of them, change little.
-static constexpr int64_t mostSamples = 512, mostRows = 16384;
+/// More rows of a product, over all samples, change little.
+static constexpr int64_t mostRows = 16384;
 
 /// By so much the divergence must fall for new weights to be taken: less may be chance.
 static constexpr double leastGain = 0.05;
-
-namespace {
-/// The samples that are taken, in two parts.
-struct Parts {
-  std::vector<int64_t> fitted, judged;
-
-  explicit Parts(int64_t all) {
-    const int64_t count = std::min(all, mostSamples);
-    for (int64_t i = 0; i < count; ++i)
-      (i % 4 == 3 ? judged : fitted).push_back(i * all / count);
-  }
-};
-} // namespace
 
 static ArrayRef<float> floatsOf(const HostTensor &tensor) {
   return {reinterpret_cast<const float *>(tensor.bytes().data()), size_t(tensor.numElements())};
@@ -68,7 +56,7 @@ llvm::Expected<TokenRefitReport> measureRefits(Calibration &calibration, func::F
                                                llvm::function_ref<void(int64_t done, int64_t total)> progress, Profile &profile) {
   TokenRefitReport report;
   profile.refits.clear();
-  const Parts parts(calibration.executor().numSamples());
+  const SampleParts parts(calibration.executor().numSamples());
   if (parts.judged.empty())
     return report;
   auto twins = makeTokenTwins(function, plan);

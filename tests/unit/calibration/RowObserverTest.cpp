@@ -78,6 +78,48 @@ TEST_F(RowStatisticsOf, AllRowsAreMeansAndCovariances) {
       }
 }
 
+TEST_F(RowStatisticsOf, StudentsRowsAreRoundedBesideTheirTeachers) {
+  const int64_t samples = 40;
+  calibration::RowObserver observer(*rows, grid, 100);
+  std::vector<std::vector<double>> teacher, student;
+  std::vector<float> row(12);
+  for (int64_t sample = 0; sample < samples; ++sample) {
+    std::vector<float> exact = input(sample), given = exact;
+    for (float &value : given)
+      value = 0.8f * value + 0.05f;
+    observer.seeBoth(sample, exact, given);
+    for (int64_t position = 0; position < 6; ++position) {
+      rows->gather(exact, position, row.data());
+      teacher.emplace_back(row.begin(), row.end());
+      rows->gather(given, position, row.data());
+      student.emplace_back();
+      for (float value : row)
+        student.back().push_back(grid.round(value));
+    }
+  }
+  RowStatistics statistics = observer.take();
+  ASSERT_EQ(statistics.missing.size(), 72u);
+  const double count = double(teacher.size());
+  std::vector<double> mean(12), studentMean(12);
+  for (size_t i = 0; i < teacher.size(); ++i)
+    for (int column = 0; column < 12; ++column) {
+      mean[column] += teacher[i][column] / count;
+      studentMean[column] += student[i][column] / count;
+    }
+  size_t next = 0;
+  for (int group = 0; group < 2; ++group)
+    for (int i = group * 6; i < group * 6 + 6; ++i) {
+      EXPECT_NEAR(statistics.mean[i], mean[i], 1e-6);
+      EXPECT_NEAR(statistics.roundedMean[i], studentMean[i], 1e-6);
+      for (int j = group * 6; j < group * 6 + 6; ++j) {
+        double covariance = 0;
+        for (size_t k = 0; k < teacher.size(); ++k)
+          covariance += (teacher[k][i] - student[k][i] - mean[i] + studentMean[i]) * (student[k][j] - studentMean[j]) / count;
+        EXPECT_NEAR(statistics.missing[next++], covariance, 1e-5);
+      }
+    }
+}
+
 TEST_F(RowStatisticsOf, SomeRowsComeFromAllPositions) {
   // One row of each sample: over many samples the means are nearly those of all rows.
   calibration::RowObserver all(*rows, grid, 6), some(*rows, grid, 1);

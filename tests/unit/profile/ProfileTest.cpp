@@ -16,9 +16,11 @@ static Profile example() {
   profile.tensors["conv \"1\""] = {-0.1f, 1e-30, {1, 0, 5}};
   profile.channels["conv"] = {{-1, 0, -3}, {1, 2.5f, 3}, {0.5f, 0, 9}};
   profile.tensors["input"] = {2, 2, {7}};
-  profile.rows["input by 1"] = {0.1f, 3, 2, 2, {1, -2, 3.5f, 1e-30f}, {1, 2, 3, 4}, {1, 0.5f, 1, 2, 0, 2}};
+  profile.rows["input by 1"] = {0.1f, 3, 2, 2, {1, -2, 3.5f, 1e-30f}, {1, 2, 3, 4}, {1, 0.5f, 1, 2, 0, 2}, {}};
   profile.latencies["cpu:native"]["conv"] = {12.5, 13.25, true};
   profile.refits["fc"] = {2, 3, {1, 2}, {3, 4, 5}, {1, 0.5f, 2}, {1, 2, 3, 4, 5, 6}};
+  profile.rows["conv by 1"] = {1, 0, 1, 2, {1, 2}, {1, 2}, {1, 0, 1}, {0.5f, 0, 0.25f, 0}};
+  profile.roundingRefit = {5, 0.25, 0.125};
   return profile;
 }
 
@@ -43,6 +45,12 @@ TEST(Profile, IsReadAsItWasWritten) {
   EXPECT_EQ(rows.mean, (std::vector<float>{1, -2, 3.5f, 1e-30f}));
   EXPECT_EQ(rows.roundedMean, (std::vector<float>{1, 2, 3, 4}));
   EXPECT_EQ(rows.covariance, (std::vector<float>{1, 0.5f, 1, 2, 0, 2}));
+  EXPECT_TRUE(rows.missing.empty());
+  EXPECT_EQ(read->rows["conv by 1"].missing, (std::vector<float>{0.5f, 0, 0.25f, 0}));
+  ASSERT_TRUE(read->roundingRefit);
+  EXPECT_EQ(read->roundingRefit->layers, 5);
+  EXPECT_EQ(read->roundingRefit->divergenceBefore, 0.25);
+  EXPECT_EQ(read->roundingRefit->divergenceAfter, 0.125);
   const LayerLatency &latency = read->latencies["cpu:native"]["conv"];
   EXPECT_EQ(latency.floatMicroseconds, 12.5);
   EXPECT_EQ(latency.integerMicroseconds, 13.25);
@@ -63,6 +71,25 @@ TEST(Profile, KeepsNoSignOfZero) {
   profile.latencies["cpu:native"]["conv"].floatMicroseconds = -0.0;
   std::string text = profile.toJson();
   EXPECT_EQ(llvm::cantFail(Profile::fromJson(text)).toJson(), text);
+}
+
+TEST(Profile, RefusesARefitOfRoundingThatIsNone) {
+  auto problem = [](StringRef refit) {
+    auto read = Profile::fromJson((R"({"schema_version":1,"samples":1,"channels":{},"tensors":{},"rows":{},"rounding_refit":)" + refit + "}").str());
+    return read ? std::string() : llvm::toString(read.takeError());
+  };
+  EXPECT_EQ(problem(R"({"layers":0,"divergence_before":0,"divergence_after":1e-3})"), "");
+  for (StringRef refit : {"3", "{}", R"({"layers":-1,"divergence_before":0,"divergence_after":0})", R"({"layers":1,"divergence_before":0})",
+                          R"({"layers":1,"divergence_before":-1,"divergence_after":0})"})
+    EXPECT_NE(problem(refit).find("rounding_refit has no layers"), std::string::npos) << refit.str();
+}
+
+TEST(Profile, RefusesMissingRowsThatDoNotFit) {
+  Profile profile = example();
+  profile.rows["conv by 1"].missing.pop_back();
+  auto read = Profile::fromJson(profile.toJson());
+  ASSERT_FALSE(bool(read));
+  EXPECT_NE(llvm::toString(read.takeError()).find("'missing' does not hold 4 finite numbers"), std::string::npos);
 }
 
 TEST(Profile, RefusesMomentsThatDoNotFit) {

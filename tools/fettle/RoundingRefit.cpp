@@ -1,0 +1,159 @@
+//===- RoundingRefit.cpp - weights fitted to rounded inputs ----------------===//
+
+#include "tools/fettle/RoundingRefit.h"
+#include "calibration/RowObserver.h"
+#include "passes/quantize/ActivationGrids.h"
+#include "passes/quantize/Passes.h"
+#include "tools/fettle/Evaluation.h"
+#include "tools/fettle/ExitCode.h"
+#include "tools/fettle/SampleParts.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+
+namespace fettle::cli {
+
+/// More rows of a layer, over all samples, change little.
+static constexpr int64_t mostRows = 8192;
+
+namespace {
+
+class RefitWalk {
+public:
+  RefitWalk(Calibration &calibration, func::FuncOp function, const PhaseOptions &phaseOptions, Profile &profile)
+      : executor(calibration.executor()), function(function), options(phaseOptions), profile(profile), parts(executor.numSamples()),
+        names(function), plan(function, options.quantization.options.floatLayers) {
+    options.quantization.profile = &profile;
+    // What runs here is code.
+    options.keepsPairs = false;
+    options.unsignedActivations = std::nullopt;
+  }
+
+  llvm::Error run(llvm::function_ref<void(int64_t, int64_t)> progress);
+
+private:
+  llvm::Expected<double> judge();
+  llvm::Error observe(Value tensor);
+
+  Executor &executor;
+  func::FuncOp function;
+  PhaseOptions options;
+  Profile &profile;
+  const SampleParts parts;
+  ValueNames names;
+  QuantizationPlan plan;
+};
+
+} // namespace
+
+static ArrayRef<float> floatsOf(const HostTensor &tensor) {
+  return {reinterpret_cast<const float *>(tensor.bytes().data()), size_t(tensor.numElements())};
+}
+
+static Value outputOf(func::FuncOp function) { return function.front().getTerminator()->getOperand(0); }
+
+/// Of the outputs of the student that the profile makes from the teacher's.
+llvm::Expected<double> RefitWalk::judge() {
+  OwningOpRef<ModuleOp> copy(function->getParentOfType<ModuleOp>().clone());
+  PassManager passManager(function.getContext());
+  buildPhase(passManager, Phase::Quantize, options);
+  if (failed(passManager.run(*copy)))
+    return makeFailure(ExitCode::InternalBug, "a network could not be rounded to grids that were chosen for it");
+  auto student = executor.prepare(copy->lookupSymbol<func::FuncOp>(function.getName()),
+                                  outputOf(copy->lookupSymbol<func::FuncOp>(function.getName())));
+  if (!student)
+    return student.takeError();
+  auto teacher = executor.prepare(function, outputOf(function));
+  if (!teacher)
+    return teacher.takeError();
+  double sum = 0;
+  for (int64_t sample : parts.judged) {
+    auto wanted = (*teacher)->run(sample);
+    if (!wanted)
+      return wanted.takeError();
+    auto given = (*student)->run(sample);
+    if (!given)
+      return given.takeError();
+    sum += outputDivergence(given->front(), wanted->front());
+  }
+  return sum / double(parts.judged.size());
+}
+
+/// Rows of the layers that read `tensor`, in the student that the profile makes of the layers before.
+llvm::Error RefitWalk::observe(Value tensor) {
+  IRMapping mapping;
+  OwningOpRef<ModuleOp> copy(cast<ModuleOp>(function->getParentOfType<ModuleOp>()->clone(mapping)));
+  // Pairs of quantize and dequantize compute in float what the integers will, and leave the values of the function where they are.
+  PassManager passManager(function.getContext());
+  OpPassManager &passes = passManager.nest<func::FuncOp>();
+  const QuantizationOptions &recipe = options.quantization.options;
+  passes.addPass(createQuantizeActivationsPass(profile, recipe.activations, recipe.floatLayers));
+  // What is behind the tensor does not run.
+  std::vector<std::string> notRounded = recipe.floatLayers;
+  for (Operation *op : plan.contractions())
+    if (Operation *producer = tensor.getDefiningOp(); !producer || producer->isBeforeInBlock(op))
+      notRounded.push_back(names.nameOf(op->getResult(0)).str());
+  passes.addPass(createQuantizeWeightsPass(profile, recipe.weights, notRounded));
+  if (failed(passManager.run(*copy)))
+    return makeFailure(ExitCode::InternalBug, "a network could not be rounded to grids that were chosen for it");
+  auto student = executor.prepare(copy->lookupSymbol<func::FuncOp>(function.getName()), mapping.lookup(tensor));
+  if (!student)
+    return student.takeError();
+  auto teacher = executor.prepare(function, tensor);
+  if (!teacher)
+    return teacher.takeError();
+  std::map<std::string, calibration::RowObserver> observers;
+  const int64_t samples = int64_t(parts.fitted.size());
+  for (Operation *op : plan.contractions())
+    if (auto rows = ContractionRows::get(op); rows && op->getOperand(0) == tensor) {
+      const std::string key = rowsKey(tensor, *rows, names);
+      const RowStatistics &before = profile.rows.at(key);
+      observers.try_emplace(key, *rows, Grid{before.scale, before.zeroPoint}, (mostRows + samples - 1) / samples);
+    }
+  for (int64_t sample : parts.fitted) {
+    auto wanted = (*teacher)->run(sample);
+    if (!wanted)
+      return wanted.takeError();
+    auto given = (*student)->run(sample);
+    if (!given)
+      return given.takeError();
+    for (auto &[key, observer] : observers)
+      observer.seeBoth(sample, floatsOf(wanted->front()), floatsOf(given->front()));
+  }
+  for (auto &[key, observer] : observers)
+    profile.rows[key] = observer.take();
+  return llvm::Error::success();
+}
+
+llvm::Error RefitWalk::run(llvm::function_ref<void(int64_t, int64_t)> progress) {
+  RoundingRefit &found = profile.roundingRefit.emplace();
+  // There must be outputs, and samples, to judge by.
+  if (parts.judged.empty() || function.getNumResults() == 0)
+    return llvm::Error::success();
+  if (llvm::Error error = judge().moveInto(found.divergenceBefore))
+    return error;
+  const std::map<std::string, RowStatistics> before = profile.rows;
+  SmallVector<Value> inputs;
+  for (Value value : plan.values())
+    if (llvm::any_of(plan.contractions(), [&](Operation *op) { return op->getOperand(0) == value; }))
+      inputs.push_back(value);
+  for (auto [index, value] : llvm::enumerate(inputs)) {
+    progress(int64_t(index), int64_t(inputs.size()));
+    if (llvm::Error error = observe(value))
+      return error;
+  }
+  if (llvm::Error error = judge().moveInto(found.divergenceAfter))
+    return error;
+  if (found.divergenceAfter < found.divergenceBefore)
+    found.layers = int64_t(plan.contractions().size());
+  else
+    profile.rows = before;
+  return llvm::Error::success();
+}
+
+llvm::Error measureRoundingRefit(Calibration &calibration, func::FuncOp function, const PhaseOptions &options,
+                                 llvm::function_ref<void(int64_t done, int64_t total)> progress, Profile &profile) {
+  return RefitWalk(calibration, function, options, profile).run(progress);
+}
+
+} // namespace fettle::cli
