@@ -66,7 +66,7 @@ llvm::Error Measurement::runAll(See see) {
     if (!seen)
       return seen.takeError();
     for (auto [index, tensor] : llvm::enumerate(*seen))
-      see(sample, index, {reinterpret_cast<const float *>(tensor.bytes().data()), size_t(tensor.numElements())});
+      see(sample, index, floatsOf(tensor));
     for (auto [value, range] : llvm::zip_equal(values, ranges))
       if (!range.allFinite())
         return llvm::createStringError("'" + nameOf(value) + "' is NaN or infinite on sample " + llvm::Twine(sample));

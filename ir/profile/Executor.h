@@ -24,6 +24,11 @@ public:
   virtual llvm::Expected<llvm::ArrayRef<HostTensor>> run(int64_t sample) = 0;
 };
 
+/// The elements of a tap of floats.
+inline llvm::ArrayRef<float> floatsOf(const HostTensor &tap) {
+  return {reinterpret_cast<const float *>(tap.bytes().data()), size_t(tap.numElements())};
+}
+
 class Executor {
 public:
   virtual ~Executor() = default;

@@ -2,6 +2,7 @@
 
 #include "tools/fettle/RoundingRefit.h"
 #include "calibration/RowObserver.h"
+#include "calibration/Twins.h"
 #include "passes/quantize/ActivationGrids.h"
 #include "passes/quantize/Passes.h"
 #include "tools/fettle/Evaluation.h"
@@ -46,10 +47,6 @@ private:
 
 } // namespace
 
-static ArrayRef<float> floatsOf(const HostTensor &tensor) {
-  return {reinterpret_cast<const float *>(tensor.bytes().data()), size_t(tensor.numElements())};
-}
-
 static Value outputOf(func::FuncOp function) { return function.front().getTerminator()->getOperand(0); }
 
 /// Of the outputs of the student that the profile makes from the teacher's.
@@ -59,23 +56,11 @@ llvm::Expected<double> RefitWalk::judge() {
   buildPhase(passManager, Phase::Quantize, options);
   if (failed(passManager.run(*copy)))
     return makeFailure(ExitCode::InternalBug, "a network could not be rounded to grids that were chosen for it");
-  auto student = executor.prepare(copy->lookupSymbol<func::FuncOp>(function.getName()),
-                                  outputOf(copy->lookupSymbol<func::FuncOp>(function.getName())));
-  if (!student)
-    return student.takeError();
-  auto teacher = executor.prepare(function, outputOf(function));
-  if (!teacher)
-    return teacher.takeError();
+  auto student = copy->lookupSymbol<func::FuncOp>(function.getName());
   double sum = 0;
-  for (int64_t sample : parts.judged) {
-    auto wanted = (*teacher)->run(sample);
-    if (!wanted)
-      return wanted.takeError();
-    auto given = (*student)->run(sample);
-    if (!given)
-      return given.takeError();
-    sum += outputDivergence(given->front(), wanted->front());
-  }
+  auto see = [&](int64_t, ArrayRef<HostTensor> wanted, ArrayRef<HostTensor> given) { sum += outputDivergence(given.front(), wanted.front()); };
+  if (llvm::Error error = calibration::runTwins(executor, {function, student, {outputOf(function)}, {outputOf(student)}}, parts.judged, see))
+    return std::move(error);
   return sum / double(parts.judged.size());
 }
 
@@ -96,12 +81,6 @@ llvm::Error RefitWalk::observe(Value tensor) {
   passes.addPass(createQuantizeWeightsPass(profile, recipe.weights, notRounded));
   if (failed(passManager.run(*copy)))
     return makeFailure(ExitCode::InternalBug, "a network could not be rounded to grids that were chosen for it");
-  auto student = executor.prepare(copy->lookupSymbol<func::FuncOp>(function.getName()), mapping.lookup(tensor));
-  if (!student)
-    return student.takeError();
-  auto teacher = executor.prepare(function, tensor);
-  if (!teacher)
-    return teacher.takeError();
   std::map<std::string, calibration::RowObserver> observers;
   const int64_t samples = int64_t(parts.fitted.size());
   for (Operation *op : plan.contractions())
@@ -110,16 +89,13 @@ llvm::Error RefitWalk::observe(Value tensor) {
       const RowStatistics &before = profile.rows.at(key);
       observers.try_emplace(key, *rows, Grid{before.scale, before.zeroPoint}, (mostRows + samples - 1) / samples);
     }
-  for (int64_t sample : parts.fitted) {
-    auto wanted = (*teacher)->run(sample);
-    if (!wanted)
-      return wanted.takeError();
-    auto given = (*student)->run(sample);
-    if (!given)
-      return given.takeError();
+  auto see = [&](int64_t sample, ArrayRef<HostTensor> wanted, ArrayRef<HostTensor> given) {
     for (auto &[key, observer] : observers)
-      observer.seeBoth(sample, floatsOf(wanted->front()), floatsOf(given->front()));
-  }
+      observer.seeBoth(sample, floatsOf(wanted.front()), floatsOf(given.front()));
+  };
+  auto student = copy->lookupSymbol<func::FuncOp>(function.getName());
+  if (llvm::Error error = calibration::runTwins(executor, {function, student, {tensor}, {mapping.lookup(tensor)}}, parts.fitted, see))
+    return error;
   for (auto &[key, observer] : observers)
     profile.rows[key] = observer.take();
   return llvm::Error::success();

@@ -17,10 +17,6 @@ static constexpr int64_t mostRows = 16384;
 /// By so much the divergence must fall for new weights to be taken: less may be chance.
 static constexpr double leastGain = 0.05;
 
-static ArrayRef<float> floatsOf(const HostTensor &tensor) {
-  return {reinterpret_cast<const float *>(tensor.bytes().data()), size_t(tensor.numElements())};
-}
-
 /// Of the student's outputs from the teacher's.
 static llvm::Expected<double> judge(Executor &executor, TokenTwins &twins, ArrayRef<int64_t> samples) {
   auto program = executor.prepare(twins.function, {twins.student, twins.teacher});
