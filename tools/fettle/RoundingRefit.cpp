@@ -43,6 +43,8 @@ private:
   const SampleParts parts;
   ValueNames names;
   QuantizationPlan plan;
+  OwningOpRef<ModuleOp> student; ///< of observe: activations are rounded, weights as far as it has come
+  IRMapping toStudent;           ///< from values of the function
 };
 
 } // namespace
@@ -66,20 +68,21 @@ llvm::Expected<double> RefitWalk::judge() {
 
 /// Rows of the layers that read `tensor`, in the student that the profile makes of the layers before.
 llvm::Error RefitWalk::observe(Value tensor) {
-  IRMapping mapping;
-  OwningOpRef<ModuleOp> copy(cast<ModuleOp>(function->getParentOfType<ModuleOp>()->clone(mapping)));
-  // Pairs of quantize and dequantize compute in float what the integers will, and leave the values of the function where they are.
   PassManager passManager(function.getContext());
   OpPassManager &passes = passManager.nest<func::FuncOp>();
   const QuantizationOptions &recipe = options.quantization.options;
-  passes.addPass(createQuantizeActivationsPass(profile, recipe.activations, recipe.floatLayers));
-  // What is behind the tensor does not run.
+  // Pairs of quantize and dequantize compute in float what the integers will, and leave the values of the function where they are.
+  if (!student) {
+    student = cast<ModuleOp>(function->getParentOfType<ModuleOp>()->clone(toStudent));
+    passes.addPass(createQuantizeActivationsPass(profile, recipe.activations, recipe.floatLayers));
+  }
+  // Layers that were rounded for a tensor before stay so; what is behind this one does not run.
   std::vector<std::string> notRounded = recipe.floatLayers;
   for (Operation *op : plan.contractions())
     if (Operation *producer = tensor.getDefiningOp(); !producer || producer->isBeforeInBlock(op))
       notRounded.push_back(names.nameOf(op->getResult(0)).str());
   passes.addPass(createQuantizeWeightsPass(profile, recipe.weights, notRounded));
-  if (failed(passManager.run(*copy)))
+  if (failed(passManager.run(*student)))
     return makeFailure(ExitCode::InternalBug, "a network could not be rounded to grids that were chosen for it");
   std::map<std::string, calibration::RowObserver> observers;
   const int64_t samples = int64_t(parts.fitted.size());
@@ -93,8 +96,8 @@ llvm::Error RefitWalk::observe(Value tensor) {
     for (auto &[key, observer] : observers)
       observer.seeBoth(sample, floatsOf(wanted.front()), floatsOf(given.front()));
   };
-  auto student = copy->lookupSymbol<func::FuncOp>(function.getName());
-  if (llvm::Error error = calibration::runTwins(executor, {function, student, {tensor}, {mapping.lookup(tensor)}}, parts.fitted, see))
+  auto rounded = student->lookupSymbol<func::FuncOp>(function.getName());
+  if (llvm::Error error = calibration::runTwins(executor, {function, rounded, {tensor}, {toStudent.lookup(tensor)}}, parts.fitted, see))
     return error;
   for (auto &[key, observer] : observers)
     profile.rows[key] = observer.take();
