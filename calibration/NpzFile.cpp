@@ -11,8 +11,6 @@ using namespace mlir;
 namespace fettle::calibration {
 
 static constexpr size_t pieceBytes = 256 << 10;
-/// Larger arrays are kept on disk: samples are used one at a time.
-static constexpr size_t largestInMemory = 8 << 20;
 
 static llvm::Error fileProblem(StringRef path, const llvm::Twine &what) {
   return llvm::createStringError(path + ": " + what);

@@ -14,6 +14,7 @@ import zipfile
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 
+from png_file import png  # noqa: E402
 from tiny_model import field  # noqa: E402 (the path is set above)
 
 LARGEST = 128 << 10
@@ -81,12 +82,29 @@ def manifest():
 
 
 RECIPES = ["version: 1\nprecision: int8\nactivations:\n  grid: mse   # how\n  equalize: true\nweights: {rounding: gptq, damping: 0.01}\n"
-           "budget:\n  integers: 50\n  latency: measured\nintegers:\n  rule: tosa\nonnx: {activations: uint8}\ngolden:\n  seed: 7\n",
+           "budget:\n  integers: 50\n  latency: measured\nintegers:\n  rule: tosa\nonnx: {activations: uint8}\ngolden:\n  seed: 7\n"
+           "images:\n  resize: 256\n  mean: 0.5, 0.4, 0.3\n  std: 0.25\n  order: bgr\n",
            "tokens:\n  macs: 0.6\n  method: auto\n  metric: 'keys'\n  matching: \"local\"\n  rounds: 2\n  refit: true\n",
            "tokens.remove=4,2, 1\ntokens.latency=0.5\nactivations.percentile=99.9\n", "&a [*a, |\n  text\n, >-\n text\n, !!str x, ? k : v]\n---\n...\n"]
 OPTIONS = ["batch=1,4\nx=1x3x224x224,2x3x8x8\nsr=16000\nseq=128\ny=\nk=1,2.5,-3\n", "a=b=1\n"]
 
+# 8 x 8 pixels: baseline in colour, progressive in grey.
+JPEGS = ["/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAFA3PEY8MlBGQUZaVVBfeMiCeG5uePWvuZHI////////////////////////////////////////////////////"
+         "2wBDAVVaWnhpeOuCguv/////////////////////////////////////////////////////////////////////////wAARCAAIAAgDASIAAhEBAxEB/8QA"
+         "FQABAQAAAAAAAAAAAAAAAAAAAAH/xAAbEAACAgMBAAAAAAAAAAAAAAAAAQIRIVGx0f/EABQBAQAAAAAAAAAAAAAAAAAAAAD/xAAUEQEAAAAAAAAAAAAAAAAA"
+         "AAAA/9oADAMBAAIRAxEAPwCUozwlT0l4+gAD/9k=",
+         "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAFA3PEY8MlBGQUZaVVBfeMiCeG5uePWvuZHI////////////////////////////////////////////////////"
+         "wgALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAf/aAAgBAQAAAAE//8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgBAQABBQJ//8QAFBABAAAAAAAA"
+         "AAAAAAAAAAAAAP/aAAgBAQAGPwJ//8QAFhAAAwAAAAAAAAAAAAAAAAAAAAEx/9oACAEBAAE/IYz/2gAIAQEAAAAQ/wD/xAAaEAEAAQUAAAAAAAAAAAAAAAAB"
+         "EQAhUbHR/9oACAEBAAE/EILIQ4Djuv/Z"]
+
+
+def images():
+    return [base64.b64decode(text) for text in JPEGS] + [png(3, 2, bytes(range(6)))]
+
+
 SEEDS = {
+    "ImageFuzzer": images,
     "ImportFuzzer": lambda: copies("test_models/*/*.onnx") + copies("models/*/*.onnx"),
     "ManifestFuzzer": lambda: [json.dumps(manifest()).encode()],
     "ModelOptionsFuzzer": lambda: [text.encode() for text in OPTIONS],

@@ -12,7 +12,7 @@ namespace fettle::cli {
 
 void BenchCommand::addOptions(CLI::App &app) {
   app.add_option("MODEL|DIR", path, "a model, or a compiled artifact")->type_name("")->required();
-  app.add_option("--data", dataPath, "samples to run on, in turn; random ones without it")->type_name("FILE");
+  app.add_option("--data", dataPath, "samples to run on, in turn, a .npz file or a folder of images; random ones without it")->type_name("FILE");
   app.add_option("--threads", threads, "threads of a run")
       ->type_name("N")
       ->check(CLI::Range(1, 1024))
@@ -22,6 +22,7 @@ void BenchCommand::addOptions(CLI::App &app) {
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
   app.add_flag("--kernels", kernels, "also time each step, beside what the machine can do at most");
+  imageRecipe.addOptions(app);
   modelOptions.addOptions(app);
 }
 
@@ -89,6 +90,9 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();
+  auto images = imageRecipe.parse();
+  if (!images)
+    return images.takeError();
   auto subject = Subject::open(environment, context, path, *bindings);
   if (!subject)
     return subject.takeError();
@@ -98,7 +102,7 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
   if (dataPath.empty()) {
     samples = calibration::Samples::random((*subject)->inputs(specialization), 1, 0);
   } else {
-    auto data = readSamples(context, **subject, dataPath);
+    auto data = readSamples(context, **subject, dataPath, *images);
     if (!data)
       return data.takeError();
     samples = std::move(data->samples);

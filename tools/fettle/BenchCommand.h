@@ -3,6 +3,7 @@
 #define FETTLE_TOOLS_BENCHCOMMAND_H
 
 #include "tools/fettle/Command.h"
+#include "tools/fettle/ImageRecipe.h"
 #include "tools/fettle/ModelOptions.h"
 #include "tools/fettle/StepTimer.h"
 #include "tools/fettle/Subject.h"
@@ -29,6 +30,7 @@ private:
   unsigned threads = 1;
   double seconds = 1;
   bool kernels = false;
+  ImageRecipe imageRecipe;
   ModelOptions modelOptions;
 };
 

@@ -18,11 +18,11 @@ static std::vector<calibration::InputSpec> inputsOf(func::FuncOp function) {
 }
 
 llvm::Expected<std::unique_ptr<Calibration>> Calibration::open(ArrayRef<func::FuncOp> functions, llvm::StringRef path,
-                                                               unsigned jobs) {
+                                                               const calibration::ImageOptions &images, unsigned jobs) {
   std::vector<std::vector<calibration::InputSpec>> inputs;
   for (func::FuncOp function : functions)
     inputs.push_back(inputsOf(function));
-  auto data = readSamples(*functions.front()->getContext(), inputs, path);
+  auto data = readSamples(*functions.front()->getContext(), inputs, path, images);
   if (!data)
     return data.takeError();
   if (llvm::Error error = data->checkFinite(path))

@@ -15,11 +15,12 @@ namespace fettle::cli {
 /// Samples of one model, and what runs it on them.
 class Calibration {
 public:
-  /// Reads `path` (.npz) as samples for one of `functions`, the specializations of one model: the first whose arguments
+  /// Reads `path` (.npz, or a folder of images) as samples for one of `functions`, the specializations of one model: the first whose arguments
   /// they fit. Errors: exit code 4 for a file that cannot be read, 1 for samples that
   /// are not the model's or not finite.
   static llvm::Expected<std::unique_ptr<Calibration>> open(llvm::ArrayRef<mlir::func::FuncOp> functions,
-                                                           llvm::StringRef path, unsigned jobs);
+                                                           llvm::StringRef path,
+                                                           const calibration::ImageOptions &images, unsigned jobs);
 
   /// Adds to `profile` what `phase`, equalize or quantize, wants to know about the functions it will work on, of which
   /// the one that the samples are for is measured. Names of values are the same in all.

@@ -17,7 +17,7 @@ void CompareCommand::addOptions(CLI::App &app) {
   app.add_option("B", second, "what A is measured against; a model next to an artifact takes its bindings")
       ->type_name("")
       ->required();
-  auto *data = app.add_option("--data", dataPath, "samples: a .npz file with one array per input")->type_name("FILE");
+  auto *data = app.add_option("--data", dataPath, "samples: a .npz file with one array per input, or a folder of images")->type_name("FILE");
   app.add_option("--random", randomSamples, "compare on N random samples")
       ->type_name("N")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 30))
@@ -28,6 +28,7 @@ void CompareCommand::addOptions(CLI::App &app) {
       ->type_name("R")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--atol", absolute, "allowed |a-b|")->type_name("A")->check(CLI::NonNegativeNumber);
+  imageRecipe.addOptions(app);
   modelOptions.addOptions(app);
 }
 
@@ -83,6 +84,9 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();
+  auto images = imageRecipe.parse();
+  if (!images)
+    return images.takeError();
   BindingChoices merged = *bindings, saved[2];
   for (auto [path, own] : llvm::zip_equal(std::array{first, second}, saved))
     if (llvm::sys::fs::is_directory(path)) {
@@ -107,7 +111,7 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
 
   std::optional<SampleData> data;
   if (!dataPath.empty()) {
-    auto read = readSamples(context, **b, dataPath);
+    auto read = readSamples(context, **b, dataPath, *images);
     if (!read)
       return read.takeError();
     data = std::move(*read);

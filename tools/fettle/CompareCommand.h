@@ -3,6 +3,7 @@
 #define FETTLE_TOOLS_COMPARECOMMAND_H
 
 #include "tools/fettle/Command.h"
+#include "tools/fettle/ImageRecipe.h"
 #include "tools/fettle/ModelOptions.h"
 
 namespace fettle::cli {
@@ -19,6 +20,7 @@ private:
   int64_t randomSamples = 1;
   uint64_t seed = 0;
   double relative = -1, absolute = -1; ///< below 0: not given
+  ImageRecipe imageRecipe;
   ModelOptions modelOptions;
 };
 

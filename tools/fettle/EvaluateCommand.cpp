@@ -9,7 +9,7 @@ namespace fettle::cli {
 
 void EvaluateCommand::addOptions(CLI::App &app) {
   app.add_option("MODEL|DIR", path, "a model, or a compiled artifact")->type_name("")->required();
-  app.add_option("E.npz", dataPath, "one array per input, and 'labels' (integers) for accuracy")
+  app.add_option("E.npz|DIR", dataPath, "one array per input, and 'labels' (integers) for accuracy; or a folder of images for each class")
       ->type_name("")
       ->required();
   app.add_option("--teacher", teacherPath, "the model it was made from; takes the artifact's bindings")
@@ -18,6 +18,7 @@ void EvaluateCommand::addOptions(CLI::App &app) {
       ->type_name("N")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  imageRecipe.addOptions(app);
   modelOptions.addOptions(app);
 }
 
@@ -27,10 +28,13 @@ llvm::Expected<ExitCode> EvaluateCommand::run(Environment &environment) {
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();
+  auto images = imageRecipe.parse();
+  if (!images)
+    return images.takeError();
   auto subject = Subject::open(environment, context, path, *bindings);
   if (!subject)
     return subject.takeError();
-  auto data = readSamples(context, **subject, dataPath);
+  auto data = readSamples(context, **subject, dataPath, *images);
   if (!data)
     return data.takeError();
   if (llvm::Error error = data->checkFinite(dataPath))

@@ -3,6 +3,7 @@
 #define FETTLE_TOOLS_EVALUATECOMMAND_H
 
 #include "tools/fettle/Command.h"
+#include "tools/fettle/ImageRecipe.h"
 #include "tools/fettle/ModelOptions.h"
 
 namespace fettle::cli {
@@ -17,6 +18,7 @@ public:
 private:
   std::string path, dataPath, teacherPath;
   unsigned threads = 1;
+  ImageRecipe imageRecipe;
   ModelOptions modelOptions;
 };
 

@@ -17,6 +17,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/YAMLParser.h"
+#include <cmath>
 
 namespace fettle::cli {
 
@@ -96,6 +97,23 @@ template <typename Choice> static std::string storeChoice(std::optional<Choice> 
       choice = meaning;
   }
   return choice || text == "auto" ? "" : words + "or auto";
+}
+
+/// A number of pixels.
+static std::string storePixels(int64_t &pixels, llvm::StringRef text) {
+  constexpr int64_t most = 8192; // a square of the largest image
+  return text.getAsInteger(10, pixels) || pixels < 1 || pixels > most ? "a number of pixels from 1 to 8192" : "";
+}
+
+/// Three numbers for red, green and blue, or one for all, that `isGood` takes.
+static std::string storeColour(std::array<double, 3> &colour, llvm::StringRef text, llvm::function_ref<bool(double)> isGood,
+                               llvm::StringRef what) {
+  llvm::SmallVector<llvm::StringRef> parts;
+  text.split(parts, ',');
+  bool isWrong = parts.size() != 1 && parts.size() != 3;
+  for (size_t i = 0; i < 3 && !isWrong; ++i)
+    isWrong = parts[parts.size() == 1 ? 0 : i].trim().getAsDouble(colour[i]) || !std::isfinite(colour[i]) || !isGood(colour[i]);
+  return isWrong ? ("three numbers for red, green and blue" + what + ", separated by commas, or one for all").str() : "";
 }
 
 namespace {
@@ -205,6 +223,24 @@ static const std::vector<RecipeKey> &recipeKeys() {
            return "as-is, int8 or uint8";
          recipe.unsignedActivations = text == "as-is" ? std::nullopt : std::optional<bool>(text == "uint8");
          return "";
+       }},
+      {"images.resize", [](Recipe &recipe, llvm::StringRef text) { return storePixels(recipe.images.resize, text); }},
+      {"images.crop", [](Recipe &recipe, llvm::StringRef text) { return storePixels(recipe.images.crop, text); }},
+      {"images.mean",
+       [](Recipe &recipe, llvm::StringRef text) { return storeColour(recipe.images.mean, text, [](double) { return true; }, ""); }},
+      {"images.std",
+       [](Recipe &recipe, llvm::StringRef text) {
+         return storeColour(recipe.images.std, text, [](double number) { return number >= 1e-6; }, ", 1e-6 or above");
+       }},
+      {"images.order",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         recipe.images.isBgr = text == "bgr";
+         return text == "rgb" || text == "bgr" ? "" : "rgb or bgr";
+       }},
+      {"images.layout",
+       [](Recipe &recipe, llvm::StringRef text) -> std::string {
+         recipe.images.isChannelsFirst = text == "auto" ? std::nullopt : std::optional<bool>(text == "nchw");
+         return text == "nchw" || text == "nhwc" || text == "auto" ? "" : "nchw, nhwc or auto";
        }},
       {"golden.seed",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {

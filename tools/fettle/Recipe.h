@@ -2,6 +2,7 @@
 #ifndef FETTLE_TOOLS_RECIPE_H
 #define FETTLE_TOOLS_RECIPE_H
 
+#include "calibration/ImageInput.h"
 #include "passes/Pipelines.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
@@ -42,6 +43,8 @@ struct Recipe {
   uint64_t goldenSeed = 0;
 
   TokenGoals tokens;
+  /// How folders of images are read as samples.
+  calibration::ImageOptions images;
 
   bool quantizes() const { return precision == "int8"; }
   bool refitsWeights() const { return quantizes() && quantization.weights.refits; }

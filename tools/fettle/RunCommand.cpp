@@ -13,7 +13,7 @@ void RunCommand::addOptions(CLI::App &app) {
   auto *input = app.add_option("--input", inputs, "one input from a .npy, .npz or .pb file (repeatable)")
                     ->type_name("NAME=FILE")
                     ->allow_extra_args(false);
-  app.add_option("--data", dataPath, "samples: a .npz file with one array per input")
+  app.add_option("--data", dataPath, "samples: a .npz file with one array per input, or a folder of images")
       ->type_name("FILE")
       ->excludes(input);
   app.add_option("-o,--output", outputPath, "the outputs, as .npz; with --data they have a leading sample axis")
@@ -23,6 +23,7 @@ void RunCommand::addOptions(CLI::App &app) {
       ->type_name("N")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  imageRecipe.addOptions(app);
   modelOptions.addOptions(app);
 }
 
@@ -95,6 +96,9 @@ llvm::Expected<ExitCode> RunCommand::run(Environment &environment) {
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();
+  auto images = imageRecipe.parse();
+  if (!images)
+    return images.takeError();
   auto subject = Subject::open(environment, context, path, *bindings);
   if (!subject)
     return subject.takeError();
@@ -102,7 +106,7 @@ llvm::Expected<ExitCode> RunCommand::run(Environment &environment) {
   std::vector<std::vector<HostTensor>> calls;
   std::optional<calibration::Samples> samples;
   if (!dataPath.empty()) {
-    auto data = readSamples(context, **subject, dataPath);
+    auto data = readSamples(context, **subject, dataPath, *images);
     if (!data)
       return data.takeError();
     samples = std::move(data->samples);

@@ -3,6 +3,7 @@
 #define FETTLE_TOOLS_RUNCOMMAND_H
 
 #include "tools/fettle/Command.h"
+#include "tools/fettle/ImageRecipe.h"
 #include "tools/fettle/ModelOptions.h"
 #include "tools/fettle/Subject.h"
 
@@ -23,6 +24,7 @@ private:
   std::string path, dataPath, outputPath;
   std::vector<std::string> inputs;
   unsigned threads = 1;
+  ImageRecipe imageRecipe;
   ModelOptions modelOptions;
 };
 

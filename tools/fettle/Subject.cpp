@@ -165,11 +165,12 @@ llvm::Expected<std::unique_ptr<codegen::LoadedModel>> Subject::load(unsigned thr
   return model;
 }
 
-llvm::Expected<SampleData> readSamples(mlir::MLIRContext &context, const Subject &subject, llvm::StringRef path) {
+llvm::Expected<SampleData> readSamples(mlir::MLIRContext &context, const Subject &subject, llvm::StringRef path,
+                                       const calibration::ImageOptions &images) {
   std::vector<std::vector<calibration::InputSpec>> inputs;
   for (size_t specialization : subject.specializations())
     inputs.push_back(subject.inputs(specialization));
-  auto data = readSamples(context, inputs, path);
+  auto data = readSamples(context, inputs, path, images);
   if (data)
     data->specialization = subject.specializations()[data->specialization];
   return data;

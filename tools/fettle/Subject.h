@@ -55,7 +55,8 @@ private:
 };
 
 /// readSamples() for the chosen specializations of `subject`.
-llvm::Expected<SampleData> readSamples(mlir::MLIRContext &context, const Subject &subject, llvm::StringRef path);
+llvm::Expected<SampleData> readSamples(mlir::MLIRContext &context, const Subject &subject, llvm::StringRef path,
+                                       const calibration::ImageOptions &images);
 
 } // namespace fettle::cli
 

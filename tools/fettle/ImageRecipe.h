@@ -1,0 +1,29 @@
+//===- ImageRecipe.h - how a verb that has no recipe reads images --------===//
+#ifndef FETTLE_TOOLS_IMAGERECIPE_H
+#define FETTLE_TOOLS_IMAGERECIPE_H
+
+#include "calibration/ImageInput.h"
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace fettle::cli {
+
+/// --recipe and --set of verbs that run a model as it is: what they take of it are its images.* keys.
+class ImageRecipe {
+public:
+  void addOptions(CLI::App &app);
+  /// Errors: exit code 2 for a mistake in the recipe, and for --set of what is no images.* key; 4 for a file.
+  llvm::Expected<calibration::ImageOptions> parse() const;
+
+private:
+  std::string recipe = "float";
+  std::vector<std::string> settings;
+};
+
+} // namespace fettle::cli
+
+#endif
