@@ -75,7 +75,9 @@ static void filterPixel(const Window &window, const uint8_t *from, int64_t strid
 
 Image resizeImage(const Image &image, int64_t width, int64_t height) {
   assert(width > 0 && height > 0 && image.width > 0 && image.height > 0);
-  Image wide = image;
+  if (width == image.width && height == image.height)
+    return image;
+  Image wide;
   if (width != image.width) {
     wide = {width, image.height, std::vector<uint8_t>(width * image.height * 3)};
     std::vector<Window> windows = windowsOf(image.width, width);
@@ -85,11 +87,12 @@ Image resizeImage(const Image &image, int64_t width, int64_t height) {
   }
   if (height == image.height)
     return wide;
+  const Image &source = width == image.width ? image : wide;
   Image result{width, height, std::vector<uint8_t>(width * height * 3)};
   std::vector<Window> windows = windowsOf(image.height, height);
   for (int64_t y = 0; y < height; ++y)
     for (int64_t x = 0; x < width; ++x)
-      filterPixel(windows[y], &wide.rgb[(windows[y].first * width + x) * 3], width * 3, &result.rgb[(y * width + x) * 3]);
+      filterPixel(windows[y], &source.rgb[(windows[y].first * width + x) * 3], width * 3, &result.rgb[(y * width + x) * 3]);
   return result;
 }
 

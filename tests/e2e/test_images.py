@@ -6,6 +6,7 @@ import os
 
 import command
 import tensors
+import tiny_model
 from png_file import png
 
 FOLDER = os.path.join(command.ROOT, "test_models")
@@ -91,6 +92,13 @@ def check_mistakes(scratch):
     expectations.expect(REJECTED, "evaluate", MODEL, "--dim", "batch=2", os.path.join(scratch, "one"), says=["no multiple of 2"])
     decoder = os.path.join(FOLDER, "digits_decoder", "model.onnx")
     expectations.expect(REJECTED, "evaluate", decoder, *BOUND, "--dim", "seq=16", os.path.join(scratch, "one"), says=["takes no images"])
+    two = os.path.join(scratch, "two.onnx")
+    image = [tiny_model.value_info(name) for name in "abc"]
+    graph = (tiny_model.field(1, tiny_model.node("add", "Add", ["a", "b"], ["c"])) + tiny_model.field(2, "two") +
+             tiny_model.field(11, image[0]) + tiny_model.field(11, image[1]) + tiny_model.field(12, image[2]))
+    write(two, tiny_model.field(1, 8) + tiny_model.field(7, graph) + tiny_model.field(8, tiny_model.field(2, 13)))
+    expectations.expect(REJECTED, "run", two, "--dim", "N=1", "--data", os.path.join(scratch, "one"), "-o", os.path.join(scratch, "out.npz"),
+                        says=["the model has 2 inputs", ".npz"])
 
 
 command.run_parts(expectations, check_same_samples, check_classes, check_mistakes)
