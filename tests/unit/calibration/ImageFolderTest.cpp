@@ -61,6 +61,7 @@ TEST_F(ImageFolderTest, LayoutsAndOrders) {
 TEST_F(ImageFolderTest, FloatsAreNormalized) {
   ImageOptions options;
   options.resize = 1;
+  options.isChannelsFirst = true; // the last axis may be channels, too
   options.mean = {0.5, 0.25, 0};
   options.std = {0.5, 0.25, 1};
   std::vector<char> bytes = prepare(spec({1, 3, 1, 1}, b.getF32Type()), options, {1, 1, {255, 0, 51}});
