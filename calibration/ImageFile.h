@@ -19,8 +19,9 @@ struct Image {
   std::vector<uint8_t> rgb; ///< height * width * 3
 };
 
-/// Decodes a whole JPEG or PNG file, told apart by their first bytes. Grey becomes equal red, green and blue, palettes and 16 bits
-/// become 8 bits, and alpha is dropped: what Pillow's convert("RGB") makes of them. Orientation tags are left alone.
+/// Decodes a whole JPEG or PNG file, told apart by their first bytes. Grey becomes equal red, green and blue, palettes become
+/// colours, inks (CMYK) too, of 16 bits the upper 8 are left, and alpha is dropped: what Pillow's convert("RGB") makes of them (but
+/// of 16-bit grey, which it cuts at 255). Colour profiles and orientation tags are left alone.
 /// Errors: neither of the two, damaged, cut off, or above mostPixels.
 llvm::Expected<Image> decodeImage(llvm::ArrayRef<char> bytes);
 

@@ -35,7 +35,7 @@ llvm::Expected<ImageInput> ImageInput::create(const InputSpec &input, const Imag
   result.width = first ? shape[3] : shape[2];
   if (input.type.getNumElements() == 0)
     return refuse("is empty");
-  if (std::max(result.height, result.width) > mostPixels)
+  if (result.height > mostPixels / result.width)
     return refuse("is larger than images are");
   auto differ = [](const std::array<double, 3> &numbers) { return numbers[0] != numbers[1] || numbers[1] != numbers[2]; };
   if (result.channels == 1 && (differ(options.mean) || differ(options.std)))
@@ -53,10 +53,13 @@ llvm::Expected<ImageInput> ImageInput::create(const InputSpec &input, const Imag
 
 size_t ImageInput::bytes() const { return height * width * channels * (isFloat ? sizeof(float) : 1); }
 
+/// The longer side of an image whose shorter one becomes `wanted`, to the nearest pixel, a half to the even one: Python's
+/// round(longer * (wanted / shorter)).
+static int64_t scaleSide(int64_t longer, int64_t shorter, int64_t wanted) { return std::llrint(longer * (double(wanted) / shorter)); }
+
 llvm::Expected<Image> ImageInput::fit(const Image &image) const {
-  // The longer side is rounded down, as torchvision does.
   int64_t shorter = std::min(image.width, image.height), longer = std::max(image.width, image.height);
-  int64_t scaled = options.resize * longer / shorter;
+  int64_t scaled = scaleSide(longer, shorter, options.resize);
   if (scaled > mostPixels / options.resize)
     return llvm::createStringError("would be " + llvm::Twine(scaled) + " x " + llvm::Twine(options.resize) +
                                    " pixels with the shorter side at " + llvm::Twine(options.resize));

@@ -27,7 +27,7 @@ inline std::vector<char> encodePng(uint32_t width, uint32_t height, uint32_t for
   return bytes;
 }
 
-/// A JPEG file at the best quality of `pixels` with 1 (grey) or 3 (colour) bytes each.
+/// A JPEG file at the best quality of `pixels` with 1 (grey), 3 (colour) or 4 (inks) bytes each.
 inline std::vector<char> encodeJpeg(uint32_t width, uint32_t height, int channels, const std::vector<uint8_t> &pixels) {
   jpeg_compress_struct state;
   jpeg_error_mgr errors;
@@ -39,7 +39,7 @@ inline std::vector<char> encodeJpeg(uint32_t width, uint32_t height, int channel
   state.image_width = width;
   state.image_height = height;
   state.input_components = channels;
-  state.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  state.in_color_space = channels == 1 ? JCS_GRAYSCALE : channels == 3 ? JCS_RGB : JCS_CMYK;
   jpeg_set_defaults(&state);
   jpeg_set_quality(&state, 100, TRUE);
   jpeg_start_compress(&state, TRUE);

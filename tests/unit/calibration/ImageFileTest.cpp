@@ -2,6 +2,7 @@
 
 #include "calibration/ImageFile.h"
 #include "tests/unit/calibration/EncodedImages.h"
+#include "llvm/Support/CRC.h"
 #include <gtest/gtest.h>
 
 using namespace fettle::calibration;
@@ -31,6 +32,41 @@ TEST(ImageFileTest, GreyIsEqualChannelsAndAlphaIsDropped) {
   auto alpha = decodeImage(encodePng(2, 1, PNG_FORMAT_RGBA, {5, 6, 7, 255, 10, 20, 30, 128}));
   ASSERT_TRUE(bool(alpha)) << llvm::toString(alpha.takeError());
   EXPECT_EQ(alpha->rgb, (Bytes{5, 6, 7, 10, 20, 30}));
+}
+
+TEST(ImageFileTest, ValuesAreThoseStoredWhateverTheGammaAndBits) {
+  // A chunk behind the header, which ends at byte 33: light is stored as it is, which a viewer would brighten.
+  const Bytes pixels{1, 60, 128, 200, 250, 9};
+  std::vector<char> linear = encodePng(2, 1, PNG_FORMAT_RGB, pixels);
+  Bytes chunk{'g', 'A', 'M', 'A', 0, 1, 0x86, 0xa0};
+  uint32_t sum = llvm::crc32(chunk);
+  chunk.insert(chunk.begin(), {0, 0, 0, 4});
+  for (int shift : {24, 16, 8, 0})
+    chunk.push_back(uint8_t(sum >> shift));
+  linear.insert(linear.begin() + 33, chunk.begin(), chunk.end());
+  auto image = decodeImage(linear);
+  ASSERT_TRUE(bool(image)) << llvm::toString(image.takeError());
+  EXPECT_EQ(image->rgb, pixels);
+  // Two bytes a channel, which libpng takes as linear light in the machine's order.
+  const uint16_t wide[3] = {0x01ff, 0x8000, 0xff01};
+  std::vector<uint8_t> stored(sizeof wide);
+  memcpy(stored.data(), wide, sizeof wide);
+  auto upper = decodeImage(encodePng(1, 1, PNG_FORMAT_LINEAR_RGB, stored));
+  ASSERT_TRUE(bool(upper)) << llvm::toString(upper.takeError());
+  EXPECT_EQ(upper->rgb, (Bytes{1, 128, 255}));
+}
+
+TEST(ImageFileTest, InksBecomeLight) {
+  // Stored inverted: no cyan, half of the magenta, no yellow; and black.
+  Bytes inks;
+  for (int i = 0; i < 64; ++i)
+    inks.insert(inks.end(), {255, 127, 255, uint8_t(i < 32 ? 255 : 0)});
+  auto image = decodeImage(encodeJpeg(8, 8, 4, inks));
+  ASSERT_TRUE(bool(image)) << llvm::toString(image.takeError());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_NEAR(image->rgb[i], i == 1 ? 127 : 255, 4) << i;
+    EXPECT_NEAR(image->rgb[63 * 3 + i], 0, 4) << i;
+  }
 }
 
 TEST(ImageFileTest, JpegIsNearlyWhatWasEncoded) {

@@ -97,6 +97,12 @@ TEST_F(ImageFolderTest, LongAndNarrowImagesAreRefused) {
   auto bytes = input.prepare({4096, 1, std::vector<uint8_t>(4096 * 3)});
   ASSERT_FALSE(bool(bytes));
   EXPECT_EQ(llvm::toString(bytes.takeError()), "would be 2396160 x 585 pixels with the shorter side at 585");
+  // 2395867.5 pixels are 2395868, 1198372.5 are 1198372.
+  for (auto [width, wanted] : {std::pair(8191, "would be 2395868 x 585"), {4097, "would be 1198372 x 585"}}) {
+    auto rounded = input.prepare({width, 2, std::vector<uint8_t>(width * 6)});
+    ASSERT_FALSE(bool(rounded));
+    EXPECT_TRUE(llvm::StringRef(llvm::toString(rounded.takeError())).starts_with(wanted));
+  }
 }
 
 TEST_F(ImageFolderTest, InputsThatTakeNoImages) {
@@ -105,6 +111,7 @@ TEST_F(ImageFolderTest, InputsThatTakeNoImages) {
   EXPECT_NE(problem(spec({1, 4, 8, 8}, f32)).find("no four axes"), std::string::npos);
   EXPECT_NE(problem(spec({1, 3, 8, 8}, b.getI64Type())).find("float32 or uint8"), std::string::npos);
   EXPECT_NE(problem(spec({1, 3, 8, 3}, f32)).find("images.layout"), std::string::npos);
+  EXPECT_NE(problem(spec({1, 3, 1 << 14, 1 << 14}, f32)).find("larger than images are"), std::string::npos);
   ImageOptions options;
   options.isChannelsFirst = false;
   EXPECT_EQ(problem(spec({1, 3, 8, 3}, f32), options), "");
