@@ -68,15 +68,7 @@ llvm::Error Compilation::searchTokenPlan(mlir::func::FuncOp function, TokenJudge
     progress.advance(done, total, "plans");
     return judge.divergence(plan);
   };
-  auto whole = judge.latency({});
-  if (!whole)
-    return whole.takeError();
-  problem.latency = [&](const TokenPlan &plan) -> llvm::Expected<double> {
-    auto latency = judge.latency(plan);
-    if (!latency)
-      return latency.takeError();
-    return *latency / *whole;
-  };
+  problem.latency = [&](const TokenPlan &plan) { return judge.latencyShare(plan); };
   const double goal = (goals.macs > 0 ? goals.macs : goals.latency) * double(report.macsBefore);
   auto variant = chooseVariant(problem, variants, goal);
   if (!variant)
@@ -101,11 +93,11 @@ llvm::Error Compilation::searchTokenPlan(mlir::func::FuncOp function, TokenJudge
 
 /// What `plan` brings and costs, as far as that is not known, and what each of its steps has of it.
 static llvm::Error measureRemovals(TokenJudge &judge, const TokenPlan &plan, TokenReport &report) {
-  auto whole = judge.latency({}), latency = judge.latency(plan);
-  if (llvm::Error error = llvm::joinErrors(whole.takeError(), latency.takeError()))
-    return error;
+  auto share = judge.latencyShare(plan);
+  if (!share)
+    return share.takeError();
   if (!report.latencyShare)
-    report.latencyShare = *latency / *whole;
+    report.latencyShare = *share;
   if (!report.divergence)
     if (llvm::Error error = judge.divergence(plan).moveInto(report.divergence.emplace()))
       return error;
@@ -114,11 +106,11 @@ static llvm::Error measureRemovals(TokenJudge &judge, const TokenPlan &plan, Tok
       continue;
     TokenPlan without = plan;
     without.steps[index].removed = 0;
-    auto divergence = judge.divergence(without), longer = judge.latency(without);
+    auto divergence = judge.divergence(without), longer = judge.latencyShare(without);
     if (llvm::Error error = llvm::joinErrors(divergence.takeError(), longer.takeError()))
       return error;
     report.sites[index].divergence = *report.divergence - *divergence;
-    report.sites[index].microseconds = *longer - *latency;
+    report.sites[index].microseconds = (*longer - *share) * judge.wholeMicroseconds();
   }
   return llvm::Error::success();
 }

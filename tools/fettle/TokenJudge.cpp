@@ -13,9 +13,10 @@ namespace fettle::cli {
 static constexpr int64_t mostSamples = 512;
 /// Bytes of teachers' outputs beyond which fewer samples are taken.
 static constexpr int64_t mostBytes = 64 << 20;
-/// A call is measured as often as fits into so many seconds, and at least `leastCalls` times.
-static constexpr double measuringSeconds = 0.05;
-static constexpr int64_t leastCalls = 5;
+/// Two functions are measured in turns, each as often as fits into so many seconds, and at least `leastCalls` times.
+static constexpr int64_t turns = 5;
+static constexpr double turnSeconds = 0.01;
+static constexpr int64_t leastCalls = 2;
 
 llvm::Expected<std::unique_ptr<TokenJudge>> TokenJudge::open(Environment &environment, Calibration &calibration, func::FuncOp function) {
   std::unique_ptr<TokenJudge> judge(new TokenJudge(environment, calibration, function));
@@ -24,11 +25,10 @@ llvm::Expected<std::unique_ptr<TokenJudge>> TokenJudge::open(Environment &enviro
   const int64_t count = std::min({all, mostSamples, std::max<int64_t>(1, mostBytes / std::max<int64_t>(1, 4 * output.getNumElements()))});
   for (int64_t i = 0; i < count; ++i)
     judge->samples.push_back(i * all / count);
-  auto program = judge->prepare({});
-  if (!program)
-    return program.takeError();
+  if (llvm::Error error = judge->prepare({}).moveInto(judge->whole))
+    return error;
   for (int64_t sample : judge->samples) {
-    auto values = (*program)->run(sample);
+    auto values = judge->whole->run(sample);
     if (!values)
       return values.takeError();
     // The next run writes to the same buffer.
@@ -77,20 +77,30 @@ llvm::Expected<double> TokenJudge::divergence(const TokenPlan &plan) {
   return sum / double(samples.size());
 }
 
-llvm::Expected<double> TokenJudge::latency(const TokenPlan &plan) {
-  auto program = prepare(plan);
-  if (!program)
-    return program.takeError();
-  double shortest = std::numeric_limits<double>::infinity();
-  const double end = environment.clockSeconds() + measuringSeconds;
+/// Lowers `shortest` to the shortest call of one turn, in seconds.
+llvm::Error TokenJudge::time(TappedProgram &program, double &shortest) {
+  const double end = environment.clockSeconds() + turnSeconds;
   for (int64_t call = 0; call < leastCalls || environment.clockSeconds() < end; ++call) {
     double before = environment.clockSeconds();
-    auto values = (*program)->run(samples.front());
+    auto values = program.run(samples.front());
     if (!values)
       return values.takeError();
     shortest = std::min(shortest, environment.clockSeconds() - before);
   }
-  return shortest * 1e6;
+  return llvm::Error::success();
+}
+
+llvm::Expected<double> TokenJudge::latencyShare(const TokenPlan &plan) {
+  auto program = prepare(plan);
+  if (!program)
+    return program.takeError();
+  const double infinity = std::numeric_limits<double>::infinity();
+  double theirs = infinity, ours = infinity;
+  for (int64_t turn = 0; turn < turns; ++turn)
+    if (llvm::Error error = llvm::joinErrors(time(*whole, theirs), time(**program, ours)))
+      return std::move(error);
+  wholeSeconds = std::min(wholeSeconds, theirs);
+  return ours / theirs;
 }
 
 } // namespace fettle::cli
