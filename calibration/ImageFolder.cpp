@@ -66,11 +66,7 @@ llvm::Expected<ImageFolder> ImageFolder::list(StringRef path) {
 }
 
 llvm::Expected<std::vector<NamedTensor>> ImageFolder::read(const InputSpec &spec, const ImageInput &input) const {
-  auto memory = std::make_shared<std::vector<char>>();
-  std::shared_ptr<SpoolFile> spool;
-  if (input.bytes() * paths.size() > largestInMemory)
-    if (llvm::Error error = SpoolFile::create().moveInto(spool))
-      return std::move(error);
+  SampleBytes store;
   for (const std::string &path : paths) {
     auto image = readImage(path);
     if (!image)
@@ -78,23 +74,16 @@ llvm::Expected<std::vector<NamedTensor>> ImageFolder::read(const InputSpec &spec
     auto bytes = input.prepare(*image);
     if (!bytes)
       return llvm::createStringError(path + ": " + llvm::toString(bytes.takeError()));
-    if (!spool)
-      llvm::append_range(*memory, *bytes);
-    else if (llvm::Error error = spool->append(*bytes))
+    if (llvm::Error error = store.append(*bytes))
       return std::move(error);
   }
+  auto stored = store.finish();
+  if (!stored)
+    return stored.takeError();
   SmallVector<int64_t> shape(spec.type.getShape());
   shape.front() = paths.size();
   auto type = RankedTensorType::get(shape, spec.type.getElementType());
-  std::vector<NamedTensor> arrays;
-  if (spool) {
-    auto mapped = spool->map();
-    if (!mapped)
-      return mapped.takeError();
-    arrays.push_back({spec.name, HostTensor(type, *mapped, spool), spool});
-  } else {
-    arrays.push_back({spec.name, HostTensor(type, *memory, memory)});
-  }
+  std::vector<NamedTensor> arrays{{spec.name, HostTensor(type, stored->bytes, stored->owner), stored->spool}};
   if (!labels.empty()) {
     HostTensor tensor(RankedTensorType::get({int64_t(labels.size())}, IntegerType::get(type.getContext(), 64)));
     for (auto [i, label] : llvm::enumerate(labels))

@@ -33,13 +33,6 @@ static llvm::Expected<zip_t *> openForReading(StringRef path) {
   return fileProblem(path, "not a readable .npz file: " + text);
 }
 
-/// The unpacked bytes of an entry, in memory or in a spool file.
-struct EntryBytes {
-  ArrayRef<char> bytes;
-  std::shared_ptr<const void> owner;
-  std::shared_ptr<const SpoolFile> spool;
-};
-
 /// Calls `take` with all bytes of an entry, in pieces.
 static llvm::Error readPieces(zip_t *archive, zip_uint64_t index, llvm::function_ref<llvm::Error(ArrayRef<char>)> take) {
   zip_file_t *file = zip_fopen_index(archive, index, 0);
@@ -58,43 +51,53 @@ static llvm::Error readPieces(zip_t *archive, zip_uint64_t index, llvm::function
   }
 }
 
-static llvm::Expected<EntryBytes> readEntry(MLIRContext &context, zip_t *archive, zip_uint64_t index) {
-  auto memory = std::make_shared<std::vector<char>>();
-  std::shared_ptr<SpoolFile> spool;
+/// Appends the unpacked bytes of an entry to `store`.
+static llvm::Error unpackEntry(MLIRContext &context, zip_t *archive, zip_uint64_t index, SampleBytes &store) {
+  std::vector<char> head;
   size_t size = 0;
   std::optional<NpyHeader> header;
-  auto take = [&](ArrayRef<char> piece) -> llvm::Error {
+  return readPieces(archive, index, [&](ArrayRef<char> piece) -> llvm::Error {
     // A thousand bytes may be packed into one: no more are unpacked than the array's own header asks for.
     if (!header && size >= mostNpyHeaderBytes)
-      if (llvm::Error error = readNpyHeader(context, *memory).moveInto(header.emplace()))
+      if (llvm::Error error = readNpyHeader(context, head).moveInto(header.emplace()))
         return error;
+    if (!header)
+      llvm::append_range(head, piece);
     size += piece.size();
     if (header && size > header->end)
       return llvm::createStringError("damaged numpy array: it goes on behind the " + llvm::Twine(header->end - header->begin) +
                                      " bytes that its shape needs");
-    if (!spool && size <= largestInMemory) {
-      memory->insert(memory->end(), piece.begin(), piece.end());
-      return llvm::Error::success();
-    }
-    if (!spool) {
-      auto created = SpoolFile::create();
-      if (!created)
-        return created.takeError();
-      spool = std::move(*created);
-      if (llvm::Error error = spool->append(*memory))
-        return error;
-      memory = nullptr;
-    }
-    return spool->append(piece);
-  };
-  if (llvm::Error error = readPieces(archive, index, take))
-    return std::move(error);
-  if (!spool)
-    return EntryBytes{*memory, memory, nullptr};
-  auto mapped = spool->map();
-  if (!mapped)
-    return mapped.takeError();
-  return EntryBytes{*mapped, spool, spool};
+    return store.append(piece);
+  });
+}
+
+namespace {
+/// An array of a .npz file, and where its .npy file lies among the bytes of all.
+struct Entry {
+  std::string name;
+  size_t begin, size;
+};
+} // namespace
+
+static llvm::Expected<std::vector<Entry>> unpackEntries(MLIRContext &context, zip_t *archive, StringRef path, SampleBytes &store) {
+  std::vector<Entry> entries;
+  llvm::StringSet<> names;
+  zip_int64_t count = zip_get_num_entries(archive, 0);
+  for (zip_int64_t i = 0; i < count; ++i) {
+    const char *entryName = zip_get_name(archive, i, ZIP_FL_ENC_RAW);
+    StringRef name = entryName ? entryName : "";
+    if (!name.consume_back(".npy"))
+      return fileProblem(path, "entry '" + name + "' is not a numpy array");
+    if (!names.insert(name).second)
+      return fileProblem(path, "two arrays are named '" + name + "'");
+    if (llvm::Error error = store.align())
+      return std::move(error);
+    size_t begin = store.size();
+    if (llvm::Error error = unpackEntry(context, archive, i, store))
+      return fileProblem(path, "array '" + name + "': " + llvm::toString(std::move(error)));
+    entries.push_back({name.str(), begin, store.size() - begin});
+  }
+  return entries;
 }
 
 llvm::Expected<std::vector<NamedTensor>> readNpz(MLIRContext &context, StringRef path) {
@@ -102,24 +105,21 @@ llvm::Expected<std::vector<NamedTensor>> readNpz(MLIRContext &context, StringRef
   if (!archive)
     return archive.takeError();
   auto discard = llvm::scope_exit([&] { zip_discard(*archive); });
+  // One store for all: a file of a million arrays takes no more memory, and no more spool files, than one of one.
+  SampleBytes store;
+  auto entries = unpackEntries(context, *archive, path, store);
+  if (!entries)
+    return entries.takeError();
+  auto stored = store.finish();
+  if (!stored)
+    return stored.takeError();
   std::vector<NamedTensor> arrays;
-  llvm::StringSet<> names;
-  zip_int64_t count = zip_get_num_entries(*archive, 0);
-  for (zip_int64_t i = 0; i < count; ++i) {
-    const char *entryName = zip_get_name(*archive, i, ZIP_FL_ENC_RAW);
-    StringRef name = entryName ? entryName : "";
-    if (!name.consume_back(".npy"))
-      return fileProblem(path, "entry '" + name + "' is not a numpy array");
-    if (!names.insert(name).second)
-      return fileProblem(path, "two arrays are named '" + name + "'");
-    auto bytes = readEntry(context, *archive, i);
-    if (!bytes)
-      return fileProblem(path, "array '" + name + "': " + llvm::toString(bytes.takeError()));
-    auto tensor = parseNpy(context, bytes->bytes, bytes->owner);
+  for (Entry &entry : *entries) {
+    auto tensor = parseNpy(context, stored->bytes.slice(entry.begin, entry.size), stored->owner);
     if (!tensor)
-      return fileProblem(path, "array '" + name + "': " + llvm::toString(tensor.takeError()));
-    bool isMapped = bytes->spool && tensor->bytes().data() >= bytes->bytes.begin() && tensor->bytes().data() < bytes->bytes.end();
-    arrays.push_back({name.str(), std::move(*tensor), isMapped ? bytes->spool : nullptr});
+      return fileProblem(path, "array '" + entry.name + "': " + llvm::toString(tensor.takeError()));
+    bool isMapped = stored->spool && tensor->bytes().data() >= stored->bytes.begin() && tensor->bytes().data() < stored->bytes.end();
+    arrays.push_back({std::move(entry.name), std::move(*tensor), isMapped ? stored->spool : nullptr});
   }
   return arrays;
 }

@@ -3,7 +3,7 @@
 #define FETTLE_CALIBRATION_NPZFILE_H
 
 #include "calibration/NpyFormat.h"
-#include "calibration/SpoolFile.h"
+#include "calibration/SampleBytes.h"
 
 namespace fettle::calibration {
 
@@ -13,8 +13,8 @@ struct NamedTensor {
   std::shared_ptr<const SpoolFile> spool = nullptr; ///< where the tensor's bytes are mapped from, if it is large
 };
 
-/// Reads every array of a .npz file, in file order; large ones go to a spool file. Memory grows only as data
-/// arrive, whatever sizes the file claims. Errors name the file and the array.
+/// Reads every array of a .npz file, in file order; what is more than largestInMemory goes to a spool file. Memory grows only
+/// as data arrive, and no further, whatever sizes the file claims and however many arrays it has. Errors name the file and the array.
 llvm::Expected<std::vector<NamedTensor>> readNpz(mlir::MLIRContext &context, llvm::StringRef path);
 
 /// An array of a .npz file to be written: `samples` stacked along a new leading

@@ -9,7 +9,7 @@ using namespace mlir;
 namespace fettle::calibration {
 
 /// How many samples of `type` an array of `arrayType` holds, or why none.
-static llvm::Expected<int64_t> countSamples(RankedTensorType type, RankedTensorType arrayType) {
+static llvm::Expected<int64_t> countIn(RankedTensorType type, RankedTensorType arrayType) {
   auto refuse = [&](const llvm::Twine &why) {
     return llvm::createStringError("is " + describeTensorType(arrayType) + ", the input is " +
                                    describeTensorType(type) + why);
@@ -28,48 +28,60 @@ static llvm::Expected<int64_t> countSamples(RankedTensorType type, RankedTensorT
   return arrayShape.front() / shape.front();
 }
 
+llvm::Expected<int64_t> countSamples(ArrayRef<InputSpec> inputs, ArrayRef<RankedTensorType> types) {
+  int64_t count = inputs.empty() ? 1 : -1;
+  bool isEmpty = !inputs.empty();
+  std::string problems;
+  auto add = [&](const llvm::Twine &problem) { problems += (problems.empty() ? "" : "; ") + problem.str(); };
+  for (auto [input, type] : llvm::zip_equal(inputs, types)) {
+    isEmpty &= input.type.getNumElements() == 0;
+    if (!type) {
+      add("there is no array '" + input.name + "' (" + describeTensorType(input.type) + ")");
+      continue;
+    }
+    auto held = countIn(input.type, type);
+    if (!held) {
+      add("array '" + input.name + "' " + llvm::toString(held.takeError()));
+      continue;
+    }
+    if (count >= 0 && *held != count)
+      add("array '" + input.name + "' holds " + llvm::Twine(*held) + " samples, others " + llvm::Twine(count));
+    count = *held;
+  }
+  if (problems.empty() && count == 0)
+    add("there are no samples");
+  // A few bytes may claim 2^62 of them.
+  if (problems.empty() && isEmpty && count > 1)
+    add("inputs without elements do not tell how many samples there are");
+  if (!problems.empty())
+    return llvm::createStringError(problems);
+  return count;
+}
+
 llvm::Expected<Samples> Samples::cut(ArrayRef<InputSpec> inputs, std::vector<NamedTensor> arrays) {
   Samples samples;
   samples.specs.assign(inputs.begin(), inputs.end());
-  samples.count = -1;
-  std::string problems;
-  llvm::raw_string_ostream os(problems);
   auto find = [&](StringRef name) {
-    return llvm::find_if(arrays, [&](const NamedTensor &array) { return array.name == name; });
+    auto array = llvm::find_if(arrays, [&](const NamedTensor &candidate) { return candidate.name == name; });
+    return array == arrays.end() ? nullptr : &*array;
   };
+  SmallVector<RankedTensorType> types;
   for (const InputSpec &input : inputs) {
-    auto array = find(input.name);
-    if (array == arrays.end()) {
-      os << (problems.empty() ? "" : "; ") << "there is no array '" << input.name << "' ("
-         << describeTensorType(input.type) << ")";
-      continue;
-    }
-    auto held = countSamples(input.type, array->tensor.type());
-    if (!held) {
-      os << (problems.empty() ? "" : "; ") << "array '" << input.name << "' " << llvm::toString(held.takeError());
-      continue;
-    }
-    if (samples.count >= 0 && *held != samples.count)
-      os << (problems.empty() ? "" : "; ") << "array '" << input.name << "' holds " << *held << " samples, others "
-         << samples.count;
-    samples.count = *held;
-    samples.arrays.push_back({std::make_shared<HostTensor>(array->tensor), array->spool});
+    const NamedTensor *array = find(input.name);
+    types.push_back(array ? array->tensor.type() : nullptr);
+    if (array)
+      samples.arrays.push_back({std::make_shared<HostTensor>(array->tensor), array->spool});
   }
-  if (inputs.empty())
-    samples.count = 1;
-  if (problems.empty() && samples.count == 0)
-    os << "there are no samples";
-
-  if (auto labels = find("labels"); labels != arrays.end() && problems.empty()) {
+  if (llvm::Error error = countSamples(inputs, types).moveInto(samples.count))
+    return std::move(error);
+  if (const NamedTensor *labels = find("labels")) {
     if (!labels->tensor.elementType().isIntOrIndex())
-      os << "array 'labels' is " << describeTensorType(labels->tensor.type()) << ", labels are integers";
-    else if (int64_t(labels->tensor.numElements()) % samples.count != 0)
-      os << "there are " << labels->tensor.numElements() << " labels for " << samples.count << " samples";
-    else
-      samples.labelValues = labels->tensor.integers();
+      return llvm::createStringError("array 'labels' is " + describeTensorType(labels->tensor.type()) + ", labels are integers");
+    if (int64_t(labels->tensor.numElements()) % samples.count != 0)
+      return llvm::createStringError("there are " + llvm::Twine(labels->tensor.numElements()) + " labels for " + llvm::Twine(samples.count) +
+                                     " samples");
+    samples.labelValues = labels->tensor.integers();
   }
-  if (!problems.empty())
-    return llvm::createStringError(problems);
   return samples;
 }
 

@@ -26,10 +26,14 @@ struct InputSpec {
   int64_t limit = 100; ///< integers of random samples lie below it
 };
 
+/// How many samples of `inputs` arrays of `types` hold (null: there is none). The error lists every input that is missing
+/// or does not fit.
+llvm::Expected<int64_t> countSamples(llvm::ArrayRef<InputSpec> inputs, llvm::ArrayRef<mlir::RankedTensorType> types);
+
 class Samples {
 public:
-  /// Cuts `arrays` into samples of `inputs`. The error lists every input that is
-  /// missing or does not fit. Arrays that are no inputs are left alone.
+  /// Cuts `arrays` into samples of `inputs`; errors are as those of countSamples(), and of the labels. Arrays that are
+  /// no inputs are left alone.
   static llvm::Expected<Samples> cut(llvm::ArrayRef<InputSpec> inputs, std::vector<NamedTensor> arrays);
 
   /// `count` samples of seeded noise: floats from the normal distribution,

@@ -13,9 +13,6 @@
 
 namespace fettle::calibration {
 
-/// Bytes of samples up to which they are kept in memory; more go to a spool file.
-constexpr size_t largestInMemory = 8 << 20;
-
 class SpoolFile {
 public:
   /// An empty file in the folder for temporary ones; it vanishes with this object, or with the process.

@@ -127,6 +127,25 @@ TEST_F(NumpyTest, LargeArraysComeFromDisk) {
     EXPECT_EQ(samples->sample(i)[0].bytes(), written[i].bytes());
 }
 
+// Each array alone would stay in memory; 12 MB do not.
+TEST_F(NumpyTest, ManySmallArraysComeFromDisk) {
+  std::vector<NpzArray> written;
+  for (int i = 0; i < 12; ++i) {
+    HostTensor tensor(RankedTensorType::get({250000 + i}, b.getF32Type()));
+    tensor.setDouble(i, i + 1);
+    written.push_back({"a" + std::to_string(i), {tensor}, false});
+  }
+  ASSERT_FALSE(bool(writeNpz(path, written)));
+  auto read = readNpz(context, path);
+  ASSERT_TRUE(bool(read)) << llvm::toString(read.takeError());
+  ASSERT_EQ(read->size(), 12u);
+  for (auto [was, is] : llvm::zip(written, *read)) {
+    EXPECT_EQ(is.name, was.name);
+    EXPECT_NE(is.spool, nullptr) << is.name;
+    EXPECT_EQ(is.tensor.bytes(), was.samples[0].bytes()) << is.name;
+  }
+}
+
 // 64 MB of zeros in 64 kB, behind a header of four floats: nearly nothing of it is unpacked.
 TEST_F(NumpyTest, NoMoreIsUnpackedThanTheShapeNeeds) {
   std::vector<char> bytes = npyHeader(RankedTensorType::get({4}, b.getF32Type()));
@@ -227,6 +246,22 @@ TEST_F(CuttingTest, NamesAllMistakes) {
   std::string text = llvm::toString(samples.takeError());
   for (const char *name : {"'x'", "'y'", "'z'"})
     EXPECT_NE(text.find(name), std::string::npos) << text;
+}
+
+TEST_F(CuttingTest, EmptyArraysDoNotTellHowManySamplesThereAre) {
+  const int64_t many = int64_t(1) << 62;
+  for (auto [spec, tensor] : {std::pair(input("x", {0, 3}), array("x", {many, 0, 3})), {input("x", {2, 0}), array("x", {many, 0})}}) {
+    auto cut = Samples::cut({spec}, {tensor});
+    ASSERT_FALSE(bool(cut));
+    EXPECT_EQ(llvm::toString(cut.takeError()), "inputs without elements do not tell how many samples there are");
+  }
+  auto one = Samples::cut({input("x", {0, 3})}, {array("x", {0, 3})});
+  ASSERT_TRUE(bool(one)) << llvm::toString(one.takeError());
+  EXPECT_EQ(one->size(), 1);
+  // Beside another input, as many samples as that has: a cache that is empty at the first token.
+  auto beside = Samples::cut({input("x", {2}), input("past", {1, 0, 8})}, {array("x", {5, 2}), array("past", {5, 1, 0, 8})});
+  ASSERT_TRUE(bool(beside)) << llvm::toString(beside.takeError());
+  EXPECT_EQ(beside->size(), 5);
 }
 
 TEST_F(CuttingTest, NoiseIsReproducible) {
