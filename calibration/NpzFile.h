@@ -28,6 +28,9 @@ struct NpzArray {
 /// Writes a .npz file (stored, not compressed; equal arrays give equal bytes).
 llvm::Error writeNpz(llvm::StringRef path, llvm::ArrayRef<NpzArray> arrays);
 
+/// Reads a serialized ONNX TensorProto, with the name that it has in the file. Errors name the file.
+llvm::Expected<NamedTensor> readSerializedTensor(mlir::MLIRContext &context, llvm::StringRef path);
+
 /// Reads one tensor from a .npy file, a .npz file (the array called `name`, or
 /// its only array) or a serialized ONNX TensorProto (.pb).
 llvm::Expected<HostTensor> readTensorFile(mlir::MLIRContext &context, llvm::StringRef path, llvm::StringRef name);

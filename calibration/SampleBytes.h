@@ -22,6 +22,7 @@ public:
 
   /// `limit`: bytes that are kept in memory.
   explicit SampleBytes(size_t limit = largestInMemory) : limit(limit) {}
+  SampleBytes(SampleBytes &&) = default;
 
   llvm::Error append(llvm::ArrayRef<char> bytes);
   /// Fills up with zeros, so that what is appended next can be read as elements of any type.

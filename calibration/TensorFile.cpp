@@ -9,16 +9,23 @@ using namespace mlir;
 
 namespace fettle::calibration {
 
+llvm::Expected<NamedTensor> readSerializedTensor(MLIRContext &context, StringRef path) {
+  auto source = onnx::readTensor(path);
+  if (!source)
+    return source.takeError();
+  auto tensor = toHostTensor(&context, *source);
+  if (!tensor)
+    return llvm::createStringError(path + ": " + llvm::toString(tensor.takeError()));
+  return NamedTensor{source->name, std::move(*tensor), nullptr};
+}
+
 llvm::Expected<HostTensor> readTensorFile(MLIRContext &context, StringRef path, StringRef name) {
   StringRef extension = llvm::sys::path::extension(path);
   if (extension == ".pb") {
-    auto source = onnx::readTensor(path);
-    if (!source)
-      return source.takeError();
-    auto tensor = toHostTensor(&context, *source);
+    auto tensor = readSerializedTensor(context, path);
     if (!tensor)
-      return llvm::createStringError(path + ": " + llvm::toString(tensor.takeError()));
-    return tensor;
+      return tensor.takeError();
+    return std::move(tensor->tensor);
   }
   if (extension == ".npz") {
     auto arrays = readNpz(context, path);

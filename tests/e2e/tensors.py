@@ -8,6 +8,8 @@ import math
 import struct
 import zipfile
 
+from tiny_model import field
+
 # numpy type -> (struct code, ONNX TensorProto.DataType); f2 is read through struct's 'e'
 KINDS = {"<f4": ("f", 1), "|u1": ("B", 2), "|i1": ("b", 3), "<u2": ("H", 4), "<i2": ("h", 5), "<i4": ("i", 6),
          "<i8": ("q", 7), "|b1": ("?", 9), "<f2": ("e", 10), "<f8": ("d", 11), "<u4": ("I", 12), "<u8": ("Q", 13)}
@@ -132,6 +134,12 @@ def parse_tensor(data):
         else:
             raw = struct.pack(f"<{len(values)}{KINDS[NUMPY_KIND[kind]][0]}", *values)
     return name, Tensor(NUMPY_KIND[kind], dims, raw)
+
+
+def serialize_tensor(name, tensor):
+    """A TensorProto, with a name or without."""
+    dims = b"".join(field(1, extent) for extent in tensor.shape)
+    return dims + field(2, KINDS[tensor.kind][1]) + (field(8, name) if name else b"") + field(9, tensor.data)
 
 
 def read_pb(path):

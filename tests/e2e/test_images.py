@@ -72,7 +72,7 @@ def check_mistakes(scratch):
         expectations.expect(code, "evaluate", MODEL, *BOUND, os.path.join(scratch, name), *more, says=says)
 
     os.makedirs(os.path.join(scratch, "empty"))
-    evaluate("empty", REJECTED, ["holds no images", ".npz"])
+    evaluate("empty", REJECTED, ["holds no samples", ".png"])
     write(os.path.join(scratch, "damaged", "a.png"), good)
     write(os.path.join(scratch, "damaged", "b.png"), good[:50])
     evaluate("damaged", FILE, ["b.png: not a readable PNG image"])

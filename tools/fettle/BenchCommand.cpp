@@ -12,7 +12,7 @@ namespace fettle::cli {
 
 void BenchCommand::addOptions(CLI::App &app) {
   app.add_option("MODEL|DIR", path, "a model, or a compiled artifact")->type_name("")->required();
-  app.add_option("--data", dataPath, "samples to run on, in turn, a .npz file or a folder of images; random ones without it")->type_name("FILE");
+  app.add_option("--data", dataPath, "samples to run on, in turn: a .npz file, or a folder of images or\ntensors; random ones without it")->type_name("FILE|DIR");
   app.add_option("--threads", threads, "threads of a run")
       ->type_name("N")
       ->check(CLI::Range(1, 1024))

@@ -11,7 +11,7 @@ namespace fettle::cli {
 
 void CalibrateCommand::addOptions(CLI::App &app) {
   app.add_option("MODEL", model, "an ONNX model")->type_name("")->required();
-  app.add_option("C.npz|DIR", samples, "one array per input, as many samples as are to be measured on; or a folder of images")
+  app.add_option("C.npz|DIR", samples, "one array per input, as many samples as are to be measured on; or a folder\nof images or tensors")
       ->type_name("")
       ->required();
   app.add_option("-o,--output", output, "the profile, for compile --profile")->type_name("FILE")->required();

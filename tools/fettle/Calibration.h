@@ -15,9 +15,8 @@ namespace fettle::cli {
 /// Samples of one model, and what runs it on them.
 class Calibration {
 public:
-  /// Reads `path` (.npz, or a folder of images) as samples for one of `functions`, the specializations of one model: the first whose arguments
-  /// they fit. Errors: exit code 4 for a file that cannot be read, 1 for samples that
-  /// are not the model's or not finite.
+  /// Reads `path` by readSamples() as samples for one of `functions`, the specializations of one model: the first whose
+  /// arguments they fit. Errors: exit code 4 for a file that cannot be read, 1 for samples that are not the model's or not finite.
   static llvm::Expected<std::unique_ptr<Calibration>> open(llvm::ArrayRef<mlir::func::FuncOp> functions,
                                                            llvm::StringRef path,
                                                            const calibration::ImageOptions &images, unsigned jobs);

@@ -17,7 +17,7 @@ void CompareCommand::addOptions(CLI::App &app) {
   app.add_option("B", second, "what A is measured against; a model next to an artifact takes its bindings")
       ->type_name("")
       ->required();
-  auto *data = app.add_option("--data", dataPath, "samples: a .npz file with one array per input, or a folder of images")->type_name("FILE");
+  auto *data = app.add_option("--data", dataPath, "samples: a .npz file with one array per input, or a folder of\nimages or tensors")->type_name("FILE|DIR");
   app.add_option("--random", randomSamples, "compare on N random samples")
       ->type_name("N")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 30))

@@ -34,13 +34,13 @@ void CompileCommand::addOptions(CLI::App &app) {
       ->check(CLI::Range(1, 1024));
   auto group = [&](CLI::Option *option, const char *type, const char *name) { option->type_name(type)->group(name); };
   group(
-      app.add_option("--evaluation", evaluation, "samples on which the accuracy is measured, against the float model: .npz, or a folder of images"),
+      app.add_option("--evaluation", evaluation, "samples on which the accuracy is measured, against the float model:\n.npz, or a folder of images or tensors"),
       "FILE|DIR", "Accuracy");
   group(app.add_option("--max-drop", maxDrop, "points of accuracy that may be lost, e.g. 1%: layers go back to float until\nthat holds; beyond it: exit code 3"),
         "P%", "Accuracy");
   group(app.add_option("--confidence", confidence, "let the bound of this confidence interval decide, e.g. 95%"), "P%",
         "Accuracy");
-  group(app.add_option("--calibration", calibration, "samples for recipes that measure the model: .npz, or a folder of images"), "FILE|DIR", "Accuracy");
+  group(app.add_option("--calibration", calibration, "samples for recipes that measure the model: .npz, or a folder of images\nor tensors"), "FILE|DIR", "Accuracy");
   group(app.add_option("--profile", profile, "what was measured before, for such recipes"), "FILE", "Accuracy");
   std::vector<std::string> names;
   for (const PhaseInfo &phase : phases())

@@ -9,7 +9,7 @@ namespace fettle::cli {
 
 void EvaluateCommand::addOptions(CLI::App &app) {
   app.add_option("MODEL|DIR", path, "a model, or a compiled artifact")->type_name("")->required();
-  app.add_option("E.npz|DIR", dataPath, "one array per input, and 'labels' (integers) for accuracy; or a folder of images for each class")
+  app.add_option("E.npz|DIR", dataPath, "one array per input, and 'labels' (integers) for accuracy; or a folder of\nimages for each class, or one of tensors")
       ->type_name("")
       ->required();
   app.add_option("--teacher", teacherPath, "the model it was made from; takes the artifact's bindings")

@@ -13,8 +13,8 @@ void RunCommand::addOptions(CLI::App &app) {
   auto *input = app.add_option("--input", inputs, "one input from a .npy, .npz or .pb file (repeatable)")
                     ->type_name("NAME=FILE")
                     ->allow_extra_args(false);
-  app.add_option("--data", dataPath, "samples: a .npz file with one array per input, or a folder of images")
-      ->type_name("FILE")
+  app.add_option("--data", dataPath, "samples: a .npz file with one array per input, or a folder of\nimages or tensors")
+      ->type_name("FILE|DIR")
       ->excludes(input);
   app.add_option("-o,--output", outputPath, "the outputs, as .npz; with --data they have a leading sample axis")
       ->type_name("FILE")

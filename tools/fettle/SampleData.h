@@ -15,8 +15,8 @@ struct SampleData {
   llvm::Error checkFinite(llvm::StringRef path) const;
 };
 
-/// Reads a .npz file, or a folder of images as `images` says, and cuts it into samples for the first of `specializations`, the
-/// inputs of one model in several sizes, that it fits. Errors: exit code 4 for a file that cannot be read, 1 for samples that
+/// Reads a .npz file, a folder of serialized tensors, or one of images as `images` says, and cuts it into samples for the first of
+/// `specializations`, the inputs of one model in several sizes, that it fits. Errors: exit code 4 for a file that cannot be read, 1 for samples that
 /// are not the model's.
 llvm::Expected<SampleData> readSamples(mlir::MLIRContext &context, llvm::ArrayRef<std::vector<calibration::InputSpec>> specializations,
                                        llvm::StringRef path, const calibration::ImageOptions &images);
