@@ -126,6 +126,11 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
     function.addPass(createFoldAffinePass());
     function.addPass(createSimplifyPass());
     function.addPass(createCSEPass());
+    // Once weights are what they will be.
+    if (options.bf16Products) {
+      function.addPass(createBf16ProductsPass());
+      function.addPass(createFoldConstantsPass());
+    }
     function.addPass(createVerifyLayoutPass());
     return;
   case Phase::Kernels:

@@ -49,6 +49,7 @@ struct PhaseOptions {
   bool keepsPairs = false;
   /// How sums become 8 bits again, in the recipe's integers and the model's own.
   IntegerRule integerRule = IntegerRule::IeeeF32;
+  bool bf16Products = false; ///< operands of products are rounded to bf16
   std::optional<bool> unsignedActivations; ///< the sign that quantized activations take; none: as they are
 };
 

@@ -44,7 +44,7 @@ Value emitPointwise(ImplicitLocOpBuilder &b, Operation *op, ValueRange operands)
                          clamp.getHigh().convertToDouble());
       })
       .Case([&](nn::CastOp castOp) -> Value {
-        return emitCast(lanes(0), elementOf(castOp.getInput()), elementOf(castOp.getOutput()));
+        return emitCast(lanes(0), elementOf(castOp.getInput()), elementOf(castOp.getOutput()), castOp.getFlushes());
       })
       .Case([&](nn::QuantizeOp quantize) -> Value {
         return emitQuantize(lanes(0), lanes(1), zeroPoint, elementOf(quantize.getOutput()));

@@ -30,6 +30,11 @@ Lanes roundToBf16(Lanes x) {
   return select(isNan(x), quiet, rounded).asFloat();
 }
 
+Value narrowToBf16(Lanes x) {
+  Lanes high = resizeInteger(shiftRightLogical(roundToBf16(x).asBits(), 16), 16, /*isUnsigned=*/true);
+  return arith::BitcastOp::create(x.builder(), high.typeWith(x.builder().getBF16Type()), Value(high));
+}
+
 // f64 to f32 with the last bit odd where anything was lost, so that rounding once more, to f16 or bf16, cannot err.
 static Lanes narrowToOdd(Lanes x) {
   ImplicitLocOpBuilder &b = x.builder();
@@ -89,8 +94,10 @@ static Lanes integerToFloat(Lanes x, Type element, bool isUnsigned) {
   return {b, arith::SIToFPOp::create(b, type, Value(x))};
 }
 
-Lanes emitCast(Lanes x, Type from, Type to) {
+Lanes emitCast(Lanes x, Type from, Type to, bool flushes) {
   ImplicitLocOpBuilder &b = x.builder();
+  if (flushes && from.isF32() && to.isBF16())
+    return toFloat(toFloat(x, to), from); // one instruction where there is one; else KernelLowering.cpp writes it out
   bool fromUnsigned = isUnsignedElement(from);
   if (to.isSignlessInteger(1))
     return x.isFloat() ? x != 0.0 : x != x.integerConstant(0);

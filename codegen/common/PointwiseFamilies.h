@@ -23,8 +23,8 @@ Lanes emitCompare(nn::CompareKind kind, Lanes x, Lanes y, mlir::Type element);
 Lanes emitClamp(Lanes x, mlir::Type element, double low, double high);
 
 /// nn.cast between nn element types; floats become integers by truncation and
-/// saturation (NaN: 0). f16 and bf16 results are rounded, and stay f32.
-Lanes emitCast(Lanes x, mlir::Type from, mlir::Type to);
+/// saturation (NaN: 0). f16 and bf16 results are rounded, and stay f32. `flushes`: denormal bf16 may become 0.
+Lanes emitCast(Lanes x, mlir::Type from, mlir::Type to, bool flushes = false);
 /// nn.quantize with the operands of one element; `zeroPoint` may be null.
 Lanes emitQuantize(Lanes x, Lanes scale, mlir::Value zeroPoint, mlir::Type to);
 /// nn.dequantize likewise, giving the compute type of `to`.
@@ -35,6 +35,8 @@ Lanes emitRescale(nn::RescaleOp op, Lanes x, Lanes multiplier, Lanes shift);
 
 /// x (f32) rounded to the nearest bf16, ties to even, kept as f32.
 Lanes roundToBf16(Lanes x);
+/// The same as a bf16 or a vector of them, by operations of integers.
+mlir::Value narrowToBf16(Lanes x);
 
 /// Widens or narrows an integer.
 Lanes resizeInteger(Lanes x, unsigned width, bool isUnsigned);

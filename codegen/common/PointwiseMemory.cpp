@@ -2,7 +2,8 @@
 //
 // Memory holds storage types, values have compute types (Kernel.h): i1 is a
 // byte, 4-bit integers are a byte each, f16 and bf16 are widened to f32. bf16
-// is converted with integer operations, for few targets have it in hardware.
+// is converted with integer operations: few targets have it in hardware, and x86
+// there takes denormals for 0.
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,8 +34,9 @@ static Value toStorage(ImplicitLocOpBuilder &b, Type element, Value value) {
   if (auto integer = dyn_cast<IntegerType>(element))
     return resizeInteger(x, storageType(element).getIntOrFloatBitWidth(), isUnsignedElement(element));
   if (element.isBF16()) {
-    Lanes high = resizeInteger(shiftRightLogical(roundToBf16(x).asBits(), 16), 16, /*isUnsigned=*/true);
-    return arith::BitcastOp::create(b, high.typeWith(element), Value(high));
+    if (auto widened = value.getDefiningOp<arith::ExtFOp>(); widened && getElementTypeOrSelf(widened.getIn().getType()) == element)
+      return widened.getIn(); // rounded by a cast
+    return narrowToBf16(x);
   }
   return toFloat(x, element);
 }

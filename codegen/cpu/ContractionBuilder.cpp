@@ -133,7 +133,7 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   Value mask = tile.emitTailMask(b);
 
   int64_t rowTiles = llvm::divideCeil(p.m, tile.shape.rows), panels = tile.panels();
-  int64_t stepsOfRowTile = tile.shape.rows * tile.packedSize(p.k) / (tile.dot ? 4 : 1);
+  int64_t stepsOfRowTile = tile.shape.rows * tile.packedSize(p.k) / (tile.dot ? 4 : 1); // four bytes of weights take as long as an f32
   int64_t chunk = std::clamp<int64_t>((1 << 18) / stepsOfRowTile, 1, rowTiles), chunks = llvm::divideCeil(rowTiles, chunk);
   bool panelsRunFastest = panels * tile.packedSize(p.k) * (tile.dot ? 1 : 4) <= (256 << 10);
   lowered.tiles = product(p.batches) * panels * chunks;
@@ -159,7 +159,7 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   int64_t rowStride = p.lhsIsTransposed ? 1 : p.k, stepStride = p.lhsIsTransposed ? p.m : 1;
   Value lhsBatch = emitBroadcastIndex(b, p.lhsBatches, p.batches, batch);
   Value lhsBase = add(mul(row, rowStride), mul(lhsBatch, p.m * p.k));
-  TilePrefetch prefetch(p.k / (tile.dot ? 4 : 1), isPacked ? tile.packedSize(p.k) : p.k * rhsStepStride);
+  TilePrefetch prefetch(p.k / tile.stepsAtOnce(), isPacked ? tile.packedSize(p.k) : p.k * rhsStepStride);
   if (isPacked && !panelsRunFastest) {
     Value next = mul(minIndex(b, add(place, index(1)), index(product(p.rhsBatches) * panels - 1)), tile.packedSize(p.k));
     prefetch.addWeights(b, tile.rhs, next, rows.getInductionVar(), rowTiles);

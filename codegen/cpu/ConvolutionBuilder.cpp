@@ -14,8 +14,8 @@
 // kinds; those above and below are a stretch of rows, so that the table of
 // corrections holds running sums over r, and a tile adds the difference of two of its entries.
 //
-// With fewer than four channels a quad of bytes reaches over several taps: the taps
-// of a window row are then one run, and bytes outside the input are patched.
+// With few channels a word (DotProduct.h) reaches over several taps: the taps of a
+// window row are then one run, and elements outside the input are patched.
 //
 // A pointwise convolution with stride 1 is a matrix product over all pixels: one
 // row of n*h*w pixels.
@@ -95,9 +95,11 @@ struct ConvolutionEmitter {
   int64_t channels = s.c / s.groups; ///< per group
   bool rowIsOneRun = isOneRun(s, tile);
 
+  /// Whether the channels of a tap are few, and not whole words.
+  static bool isShort(const ConvolutionShape &s, const DotProduct &dot) { return s.c < 4 && s.c % dot.elements() != 0; }
   /// Whether all taps of a window row lie side by side and are packed so.
   static bool isOneRun(const ConvolutionShape &s, const RegisterTile &tile) {
-    return tile.dot && s.c < 4 && s.dilationX == 1 && s.groups == 1;
+    return tile.dot && isShort(s, *tile.dot) && s.dilationX == 1 && s.groups == 1;
   }
   /// Packed weights of one row of the window.
   int64_t rowSize() const { return rowIsOneRun ? tile.packedSize(s.s * s.c) : s.s * tile.packedSize(channels); }
@@ -109,7 +111,7 @@ struct ConvolutionEmitter {
   /// One row of the window: all taps and channels. `lhsBase` is pixel 0, tap 0, channel 0 of the group.
   RegisterTile::Accumulators emitWindowRow(RegisterTile::Accumulators sums, const PixelSpan &span, Value lhsBase, Value rhsBase, const TilePrefetch &prefetch) {
     int64_t pixelStride = s.strideX * s.c, step = tile.panelColumns();
-    bool isContiguous = s.dilationX == 1 && s.groups == 1 && (!tile.dot || s.c % 4 == 0 || rowIsOneRun);
+    bool isContiguous = s.dilationX == 1 && s.groups == 1 && (s.c % tile.stepsAtOnce() == 0 || rowIsOneRun);
     if (span.isInterior && isContiguous)
       return tile.emitSteps(b, sums, s.s * s.c, lhsBase, pixelStride, 1, rhsBase, step, mask, {}, prefetch);
     if (rowIsOneRun) {
@@ -205,9 +207,9 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   bool hasFewTaps = s.s <= 16, isContiguous = s.isInteriorInX() && s.dilationX == 1 && s.groups == 1;
   if (!hasFewTaps && !isContiguous)
     return failure();
-  std::optional<DotProduct> dot;
-  if (hasFewTaps || s.c % 4 == 0 || s.c < 4)
-    dot = DotProduct::choose(target, element, conv.getWeight().getType().getElementType());
+  std::optional<DotProduct> dot = DotProduct::choose(target, element, conv.getWeight().getType().getElementType());
+  if (dot && !hasFewTaps && s.c % dot->elements() != 0 && !ConvolutionEmitter::isShort(s, *dot))
+    dot = std::nullopt;
   RegisterTile tile = RegisterTile::choose(target, accumulator, s.ow, s.o / s.groups, element, /*rhsElement=*/Type(), dot, agreedPanelVectors(kernel));
   tile.lhsZeroPoint = int64_t(conv.getZeroPoint());
 
@@ -234,7 +236,7 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   // A lone row (a pointwise convolution) is cut along its pixels, others between rows.
   bool isOneRow = s.n * s.oh == 1 && spans.size() == 1;
   int64_t units = isOneRow ? spans[0].lastTile : s.n * s.oh;
-  int64_t stepsOfUnit = (isOneRow ? tile.shape.rows : s.ow) * panelSize / (tile.dot ? 4 : 1);
+  int64_t stepsOfUnit = (isOneRow ? tile.shape.rows : s.ow) * panelSize / (tile.dot ? 4 : 1); // four bytes of weights take as long as an f32
   int64_t chunk = std::clamp<int64_t>((1 << 18) / std::max<int64_t>(1, stepsOfUnit), 1, units), chunks = llvm::divideCeil(units, chunk);
   int64_t panels = tile.panels() * s.groups;
   bool panelsRunFastest = panels * panelSize * (tile.dot ? 1 : 4) <= (256 << 10);
@@ -258,7 +260,7 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   Value unit = unitLoop.getInductionVar();
   Value line = isOneRow ? e.index(0) : unit;
   Value image = arith::DivUIOp::create(b, line, e.index(s.oh)), oy = arith::RemUIOp::create(b, line, e.index(s.oh));
-  TilePrefetch prefetch(s.r * s.s * channels / (tile.dot ? 4 : 1), panelSize);
+  TilePrefetch prefetch(s.r * s.s * channels / tile.stepsAtOnce(), panelSize);
   if (!panelsRunFastest) {
     Value next = e.mul(minIndex(b, e.add(panel, e.index(1)), e.index(panels - 1)), panelSize);
     prefetch.addWeights(b, tile.rhs, next, unit, units);

@@ -1,4 +1,4 @@
-//===- DotProduct.cpp - four byte products in one instruction -------------===//
+//===- DotProduct.cpp - several products in one instruction ---------------===//
 
 #include "codegen/cpu/DotProduct.h"
 #include "codegen/common/Lanes.h"
@@ -14,17 +14,22 @@ using namespace mlir;
 namespace fettle::codegen {
 
 std::optional<DotProduct> DotProduct::choose(const CpuTarget &target, Type input, Type weight) {
+  DotProduct dot;
+  dot.laneCount = target.vectorBytes / 4;
+  dot.isX86 = llvm::Triple(target.triple).isX86();
+  if (input.isBF16() && weight.isBF16()) {
+    dot.form = Form::bf16;
+    return target.hasBf16DotProduct ? std::optional(dot) : std::nullopt;
+  }
   bool isUnsigned = input.isUnsignedInteger(8);
   // Signed bytes are i8 or si8 in nn types.
   auto isSigned = [](Type type) { return type.isInteger(8) && !type.isUnsignedInteger(8); };
   bool isWide = weight.isSignlessInteger(16);
   if (!(isUnsigned || isSigned(input)) || !(isSigned(weight) || isWide))
     return std::nullopt;
-  DotProduct dot;
   dot.isWide = isWide;
-  dot.laneCount = target.vectorBytes / 4;
   dot.inputIsUnsigned = isUnsigned;
-  if (llvm::Triple(target.triple).isX86()) {
+  if (dot.isX86) {
     dot.form = target.hasVnni ? Form::busd : Form::pairs;
   } else {
     if (!target.hasI8mm && !target.hasDotProduct)
@@ -38,11 +43,19 @@ std::optional<DotProduct> DotProduct::choose(const CpuTarget &target, Type input
 }
 
 std::string DotProduct::name() const {
-  static constexpr const char *names[] = {"busd", "usdot", "sdot", "pairs"};
+  static constexpr const char *names[] = {"busd", "usdot", "sdot", "pairs", "bf16"};
   return names[int(form)] + std::to_string(laneCount) + (isWide ? " wide" : "");
 }
 
 void DotProduct::packWeights(char *out, llvm::function_ref<int16_t(int64_t lane, int64_t i)> weight) const {
+  if (form == Form::bf16) {
+    for (int64_t lane = 0; lane < laneCount; ++lane)
+      for (int64_t i = 0; i < 2; ++i, out += 2) {
+        int16_t bits = weight(lane, i);
+        std::memcpy(out, &bits, 2);
+      }
+    return;
+  }
   if (form != Form::pairs) {
     for (int64_t plane = 0; plane < parts(); ++plane)
       for (int64_t lane = 0; lane < laneCount; ++lane)
@@ -61,10 +74,10 @@ void DotProduct::packWeights(char *out, llvm::function_ref<int16_t(int64_t lane,
       }
 }
 
-static Value bitcast(ImplicitLocOpBuilder &b, Value value, unsigned bits) {
+static Value bitcast(ImplicitLocOpBuilder &b, Value value, Type element) {
   auto type = cast<VectorType>(value.getType());
-  int64_t lanes = type.getNumElements() * type.getElementTypeBitWidth() / bits;
-  return vector::BitCastOp::create(b, VectorType::get({lanes}, b.getIntegerType(bits)), value);
+  int64_t lanes = type.getNumElements() * type.getElementTypeBitWidth() / element.getIntOrFloatBitWidth();
+  return vector::BitCastOp::create(b, VectorType::get({lanes}, element), value);
 }
 
 DotProduct::Parts DotProduct::emitWeights(ImplicitLocOpBuilder &b, Value buffer, Value at) const {
@@ -74,28 +87,30 @@ DotProduct::Parts DotProduct::emitWeights(ImplicitLocOpBuilder &b, Value buffer,
     Value second = arith::AddIOp::create(b, at, arith::ConstantIndexOp::create(b, laneCount * 4));
     weights.push_back(vector::LoadOp::create(b, type, buffer, second));
   }
-  if (form == Form::pairs)
+  if (form == Form::pairs || form == Form::bf16)
     for (Value &part : weights)
-      part = bitcast(b, part, 16);
+      part = bitcast(b, part, form == Form::bf16 ? Type(b.getBF16Type()) : b.getI16Type());
   return weights;
 }
 
-DotProduct::Parts DotProduct::emitInput(ImplicitLocOpBuilder &b, Value quads) const {
+DotProduct::Parts DotProduct::emitInput(ImplicitLocOpBuilder &b, Value words) const {
+  if (form == Form::bf16)
+    return {bitcast(b, words, b.getBF16Type())};
   if (form != Form::pairs) {
-    Lanes x(b, quads);
-    return {bitcast(b, offset == 0 ? x : x ^ x.integerConstant(0x80808080), 8)};
+    Lanes x(b, words);
+    return {bitcast(b, offset == 0 ? x : x ^ x.integerConstant(0x80808080), b.getI8Type())};
   }
-  Lanes pairs(b, bitcast(b, quads, 16));
+  Lanes pairs(b, bitcast(b, words, b.getI16Type()));
   if (inputIsUnsigned)
     return {pairs & pairs.integerConstant(0xff), shiftRightLogical(pairs, 8)};
   return {(pairs << 8) >> 8, pairs >> 8};
 }
 
 Value DotProduct::emitStep(ImplicitLocOpBuilder &b, const Parts &inputs, const Parts &weights, Value sum) const {
-  auto call = [&](StringRef name, ValueRange operands) -> Value {
+  auto call = [&](const Twine &name, ValueRange operands) -> Value {
     return LLVM::CallIntrinsicOp::create(b, sum.getType(), b.getStringAttr(name), operands).getResult(0);
   };
-  auto addPlanes = [&](StringRef name) {
+  auto addPlanes = [&](const Twine &name) {
     for (Value plane : weights)
       sum = call(name, {sum, inputs[0], plane});
     return sum;
@@ -107,6 +122,10 @@ Value DotProduct::emitStep(ImplicitLocOpBuilder &b, const Parts &inputs, const P
     return addPlanes("llvm.aarch64.neon.usdot.v4i32.v16i8");
   case Form::sdot:
     return addPlanes("llvm.aarch64.neon.sdot.v4i32.v16i8");
+  case Form::bf16:
+    // The inputs last: x86 then broadcasts them from memory within the step.
+    return call(isX86 ? "llvm.x86.avx512bf16.dpbf16ps." + std::to_string(laneCount * 32) : "llvm.aarch64.neon.bfdot.v4f32.v8bf16",
+                {sum, weights[0], inputs[0]});
   case Form::pairs:
     break;
   }

@@ -2,6 +2,7 @@
 
 #include "codegen/cpu/KernelLowering.h"
 #include "codegen/common/ObjectEmitter.h"
+#include "codegen/common/PointwiseFamilies.h"
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -14,6 +15,7 @@
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
 #include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -89,6 +91,17 @@ static void addEntryPoint(llvm::Module &module, llvm::Function &body, llvm::Stri
     body.addFnAttr("stackrealign");
 }
 
+/// Roundings to bf16 that the target has no instruction for: LLVM would call a function for each element.
+static void writeOutBf16(ModuleOp module) {
+  module.walk([](arith::TruncFOp op) {
+    if (!getElementTypeOrSelf(op.getType()).isBF16())
+      return;
+    ImplicitLocOpBuilder b(op.getLoc(), op);
+    op.replaceAllUsesWith(narrowToBf16({b, op.getIn()}));
+    op.erase();
+  });
+}
+
 llvm::Expected<std::string> lowerKernel(ModuleOp module, llvm::StringRef symbol, const CpuTarget &target, unsigned optLevel) {
   std::string problem;
   // Handlers belong to the context: those of other threads' kernels are passed on.
@@ -100,6 +113,8 @@ llvm::Expected<std::string> lowerKernel(ModuleOp module, llvm::StringRef symbol,
       problem += (problem.empty() ? "" : "; ") + diagnostic.str();
     return success();
   });
+  if (!target.hasBf16DotProduct)
+    writeOutBf16(module);
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   pm.enableVerifier(false);
   buildLowering(pm);

@@ -54,12 +54,13 @@ OperandPacking packPanels(unsigned operand, WeightsView view, int64_t panelColum
 
 namespace {
 
-/// One panel's columns of a tensor of si8 or i16 weights.
+/// One panel's columns of a tensor of si8, i16 or bf16 weights.
 struct PanelWeights {
-  const QuadPanels &panels;
+  const WordPanels &panels;
   const HostTensor &tensor;
   int64_t block, firstColumn;
 
+  /// Of bf16, the bits.
   int16_t weight(int64_t column, int64_t step) const {
     const WeightsView &view = panels.view;
     if (column >= view.columns)
@@ -72,14 +73,14 @@ struct PanelWeights {
     return wide;
   }
 
-  void writeQuads(char *out) const {
-    const QuadRun &run = panels.run;
+  void writeWords(char *out) const {
+    const WordRun &run = panels.run;
     const DotProduct &dot = panels.dot;
     for (int64_t first = 0; first < panels.view.steps; first += run.length)
-      for (int64_t quad = 0; quad < run.quads(); ++quad)
+      for (int64_t word = 0; word < run.words(); ++word)
         for (int64_t column = 0; column < panels.panelColumns(); column += dot.lanes(), out += dot.weightBytes())
           dot.packWeights(out, [&](int64_t lane, int64_t i) -> int16_t {
-            return run.counts(quad, i) ? weight(column + lane, first + run.offset(quad) + i) : 0;
+            return run.counts(word, i) ? weight(column + lane, first + run.offset(word) + i) : 0;
           });
   }
 
@@ -97,19 +98,19 @@ struct PanelWeights {
 
 } // namespace
 
-OperandPacking QuadPanels::pack(MLIRContext *context, unsigned operand) const {
+OperandPacking WordPanels::pack(MLIRContext *context, unsigned operand) const {
   OperandPacking packing;
   packing.operand = operand;
   packing.packedType = MemRefType::get({tableOffset() + view.blocks * panels() * tableBytes()}, IntegerType::get(context, 8));
-  llvm::raw_string_ostream(packing.layout) << view.order << " panels of " << panelColumns() << ", " << dot.name() << " quads of " << run.length
+  llvm::raw_string_ostream(packing.layout) << view.order << " panels of " << panelColumns() << ", " << dot.name() << " words of " << run.length
                                            << ", " << table.name << " for zero point " << table.zeroPoint;
   packing.pack = [packed = *this](const HostTensor &tensor) {
     std::vector<char> bytes(packed.tableOffset() + packed.view.blocks * packed.panels() * packed.tableBytes());
-    char *quads = bytes.data(), *table = quads + packed.tableOffset();
+    char *words = bytes.data(), *table = words + packed.tableOffset();
     for (int64_t block = 0; block < packed.view.blocks; ++block)
-      for (int64_t panel = 0; panel < packed.panels(); ++panel, quads += packed.panelBytes(), table += packed.tableBytes()) {
+      for (int64_t panel = 0; panel < packed.panels(); ++panel, words += packed.panelBytes(), table += packed.tableBytes()) {
         PanelWeights weights{packed, tensor, block, firstColumnOfPanel(panel, packed.panelColumns(), packed.view.columns)};
-        weights.writeQuads(quads);
+        weights.writeWords(words);
         weights.writeTable(table);
       }
     return bytes;

@@ -27,16 +27,25 @@ int64_t firstColumnOfPanel(int64_t panel, int64_t panelColumns, int64_t columns)
 /// register tile reads each panel front to back.
 OperandPacking packPanels(unsigned operand, WeightsView view, int64_t panelColumns, mlir::Type element);
 
-/// A stretch of `length` steps whose left-hand elements are neighbouring bytes, cut into quads (DotProduct.h). The
-/// last quad is moved back where the length does not divide evenly, so that no read leaves the stretch; what it
-/// covers a second time has weight 0. Only a stretch below four bytes has to be put together from single bytes.
-struct QuadRun {
-  int64_t length;
-  int64_t quads() const { return (length + 3) / 4; }
-  /// First byte of a quad.
-  int64_t offset(int64_t quad) const { return std::max<int64_t>(0, std::min(4 * quad, length - 4)); }
-  /// Whether byte `i` of a quad counts there: it lies inside and in no earlier quad.
-  bool counts(int64_t quad, int64_t i) const { return offset(quad) + i >= 4 * quad && offset(quad) + i < length; }
+/// A stretch of `length` steps whose left-hand elements lie side by side, cut into words (DotProduct.h). Where the length
+/// does not divide evenly no read may leave the stretch. The last word of bytes is moved back, and what it covers a second
+/// time has weight 0; only a stretch below four bytes has to be put together from single bytes, as the last word of floats
+/// always is.
+class WordRun {
+public:
+  WordRun(const DotProduct &dot, int64_t length) : length(length), elements(dot.elements()), movesBack(dot.hasExactZero()) {}
+  int64_t words() const { return (length + elements - 1) / elements; }
+  /// First element of a word.
+  int64_t offset(int64_t word) const {
+    return movesBack ? std::max<int64_t>(0, std::min(elements * word, length - elements)) : elements * word;
+  }
+  /// Whether element `i` of a word counts there: it lies inside and in no earlier word.
+  bool counts(int64_t word, int64_t i) const { return offset(word) + i >= elements * word && offset(word) + i < length; }
+
+  int64_t length, elements; ///< of the stretch, and of a word
+
+private:
+  bool movesBack;
 };
 
 /// What the zero point takes from a sum: entry e of a panel's table is -zeroPoint * (sum of the weights of the steps
@@ -48,19 +57,19 @@ struct ZeroPointTable {
   std::string name; ///< names `covers`
 };
 
-/// si8 (or i16) weights packed for DotProduct: [blocks][panels][runs][quads] groups of `vectors` vectors of quads, then
+/// si8, i16 or bf16 weights packed for DotProduct: [blocks][panels][runs][words] groups of `vectors` vectors of words, then
 /// (64-aligned) the table as i32 [blocks][panels][entries][panelColumns].
-struct QuadPanels {
+struct WordPanels {
   WeightsView view;
-  QuadRun run;
+  WordRun run;
   DotProduct dot;
   int64_t vectors; ///< of one panel
   ZeroPointTable table;
 
   int64_t panelColumns() const { return vectors * dot.lanes(); }
   int64_t panels() const { return (view.columns + panelColumns() - 1) / panelColumns(); }
-  int64_t quadBytes() const { return vectors * dot.weightBytes(); }
-  int64_t panelBytes() const { return view.steps / run.length * run.quads() * quadBytes(); }
+  int64_t wordBytes() const { return vectors * dot.weightBytes(); }
+  int64_t panelBytes() const { return view.steps / run.length * run.words() * wordBytes(); }
   int64_t tableOffset() const { return llvm::alignTo(view.blocks * panels() * panelBytes(), 64); }
   int64_t tableBytes() const { return table.entries * panelColumns() * 4; } ///< of one panel
 

@@ -56,7 +56,7 @@ RegisterTile RegisterTile::choose(const CpuTarget &target, Type accumulator, int
 }
 
 int64_t RegisterTile::packedSize(int64_t steps) const {
-  return dot ? QuadRun{steps}.quads() * shape.vectors * dot->weightBytes() : steps * panelColumns();
+  return dot ? WordRun(*dot, steps).words() * shape.vectors * dot->weightBytes() : steps * panelColumns();
 }
 
 ZeroPointTable RegisterTile::zeroPointTable(int64_t entries, std::function<bool(int64_t, int64_t)> covers, std::string name) const {
@@ -68,7 +68,7 @@ ZeroPointTable RegisterTile::zeroPointTable(int64_t entries, std::function<bool(
 PackedWeights RegisterTile::pack(unsigned operand, WeightsView view, int64_t run, ZeroPointTable table) const {
   PackedWeights packed;
   if (dot) {
-    QuadPanels panels{std::move(view), {run}, *dot, shape.vectors, std::move(table)};
+    WordPanels panels{std::move(view), WordRun(*dot, run), *dot, shape.vectors, std::move(table)};
     packed = {panels.pack(accumulator.getContext(), operand), panels.tableOffset(), panels.tableBytes()};
   } else {
     packed = {packPanels(operand, std::move(view), panelColumns(), accumulator)};
@@ -134,10 +134,11 @@ void RegisterTile::emitAddZeroPoint(ImplicitLocOpBuilder &b, Accumulators &accum
   }
 }
 
-Value RegisterTile::emitQuad(ImplicitLocOpBuilder &b, Value at) const {
-  Value bytes = vector::LoadOp::create(b, VectorType::get({4}, b.getI8Type()), lhs, at);
-  Value quad = vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()), bytes);
-  return vector::ExtractOp::create(b, quad, 0);
+Value RegisterTile::emitWord(ImplicitLocOpBuilder &b, Value at) const {
+  Type stored = cast<MemRefType>(lhs.getType()).getElementType();
+  Value elements = vector::LoadOp::create(b, VectorType::get({dot->elements()}, stored), lhs, at);
+  Value word = vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()), elements);
+  return vector::ExtractOp::create(b, word, 0);
 }
 
 Value RegisterTile::emitElement(ImplicitLocOpBuilder &b, Value at) const {
@@ -147,25 +148,27 @@ Value RegisterTile::emitElement(ImplicitLocOpBuilder &b, Value at) const {
   return arith::SubIOp::create(b, element, arith::ConstantOp::create(b, b.getIntegerAttr(accumulator, lhsZeroPoint)));
 }
 
-Value RegisterTile::emitPatchedQuad(ImplicitLocOpBuilder &b, QuadRun run, int64_t quad, Value rowBase,
+Value RegisterTile::emitPatchedWord(ImplicitLocOpBuilder &b, const WordRun &run, int64_t word, Value rowBase,
                                     llvm::function_ref<bool(int64_t)> isInside) const {
   auto isRead = [&](int64_t step) { return step < run.length && (!isInside || isInside(step)); };
-  int64_t first = run.offset(quad);
-  if (llvm::all_of(llvm::seq(first, first + 4), isRead))
-    return emitQuad(b, add(b, rowBase, first));
+  int64_t first = run.offset(word), bits = 32 / run.elements;
+  if (llvm::all_of(llvm::seq(first, first + run.elements), isRead))
+    return emitWord(b, add(b, rowBase, first));
   uint32_t constant = 0;
   Value result;
-  Type i32 = b.getI32Type();
-  for (int64_t i = 0; i < 4; ++i) {
-    if (!run.counts(quad, i))
+  Type i32 = b.getI32Type(), narrow = b.getIntegerType(bits);
+  for (int64_t i = 0; i < run.elements; ++i) {
+    if (!run.counts(word, i))
       continue;
     if (!isRead(first + i)) {
-      constant |= uint32_t(lhsZeroPoint & 0xff) << (8 * i);
+      constant |= uint32_t(lhsZeroPoint & ((1 << bits) - 1)) << (bits * i);
       continue;
     }
-    Value byte = arith::ExtUIOp::create(b, i32, memref::LoadOp::create(b, lhs, add(b, rowBase, first + i)));
-    byte = arith::ShLIOp::create(b, byte, arith::ConstantIntOp::create(b, i32, 8 * i));
-    result = result ? arith::OrIOp::create(b, result, byte).getResult() : byte;
+    Value element = memref::LoadOp::create(b, lhs, add(b, rowBase, first + i));
+    if (element.getType() != narrow)
+      element = arith::BitcastOp::create(b, narrow, element);
+    element = arith::ShLIOp::create(b, arith::ExtUIOp::create(b, i32, element), arith::ConstantIntOp::create(b, i32, bits * i));
+    result = result ? arith::OrIOp::create(b, result, element).getResult() : element;
   }
   Value fixed = arith::ConstantIntOp::create(b, i32, int32_t(constant));
   return result ? arith::OrIOp::create(b, result, fixed).getResult() : fixed;
@@ -184,7 +187,7 @@ void RegisterTile::emitStep(ImplicitLocOpBuilder &b, Accumulators &accumulators,
                                                                   : emitLoad(b, rhsElement, rhs, at, lanes);
     weights.push_back({widen(b, value, rhsElement, accumulator)});
   }
-  auto vectorType = VectorType::get({lanes}, accumulator);
+  auto vectorType = VectorType::get({lanes}, dot ? Type(b.getI32Type()) : accumulator);
   for (int64_t i = 0; i < shape.rows; ++i) {
     if (!activeRows.empty() && !activeRows[i])
       continue;
@@ -202,10 +205,10 @@ RegisterTile::Accumulators RegisterTile::emitSteps(ImplicitLocOpBuilder &b, Accu
                                                    ArrayRef<bool> activeRows, const TilePrefetch &prefetch) const {
   int64_t trips = steps;
   if (dot) {
-    // Whole quads; what remains follows in straight-line code.
-    trips = steps / 4;
-    lhsStepStride = 4;
-    rhsStepStride = packedSize(4);
+    // Whole words; what remains follows in straight-line code.
+    trips = steps / stepsAtOnce();
+    lhsStepStride = stepsAtOnce();
+    rhsStepStride = packedSize(stepsAtOnce());
   }
   int64_t unroll = chooseUnroll(trips, shape.rows * shape.vectors * (dot ? dot->parts() : 1));
   auto emitTrip = [&](ImplicitLocOpBuilder &b, Accumulators &accumulators, Value lhsAt, Value rhsAt, const TilePrefetch &prefetch) {
@@ -215,7 +218,7 @@ RegisterTile::Accumulators RegisterTile::emitSteps(ImplicitLocOpBuilder &b, Accu
         emitSchedulingBarrier(b); // loads of the next step, moved here, would push sums out of registers
       auto lhsOf = [&](int64_t row) {
         Value at = add(b, lhsAt, u * lhsStepStride + row * lhsRowStride);
-        return dot ? emitQuad(b, at) : emitElement(b, at);
+        return dot ? emitWord(b, at) : emitElement(b, at);
       };
       emitStep(b, accumulators, lhsOf, add(b, rhsAt, u * rhsStepStride), mask, activeRows);
     }
@@ -236,9 +239,10 @@ RegisterTile::Accumulators RegisterTile::emitSteps(ImplicitLocOpBuilder &b, Accu
     scf::YieldOp::create(inner, carried);
     accumulators.assign(loop.getResults().begin(), loop.getResults().end());
   }
-  if (dot && steps % 4 != 0) {
-    Value rhsAt = add(b, rhsBase, packedSize(4 * trips));
-    emitStep(b, accumulators, [&](int64_t row) { return emitPatchedQuad(b, {steps}, trips, add(b, lhsBase, row * lhsRowStride), {}); }, rhsAt, mask,
+  if (steps % stepsAtOnce() != 0) {
+    WordRun run(*dot, steps);
+    Value rhsAt = add(b, rhsBase, packedSize(trips * stepsAtOnce()));
+    emitStep(b, accumulators, [&](int64_t row) { return emitPatchedWord(b, run, trips, add(b, lhsBase, row * lhsRowStride), {}); }, rhsAt, mask,
              activeRows);
   }
   return accumulators;
@@ -246,11 +250,12 @@ RegisterTile::Accumulators RegisterTile::emitSteps(ImplicitLocOpBuilder &b, Accu
 
 void RegisterTile::emitPatchedRun(ImplicitLocOpBuilder &b, Accumulators &accumulators, int64_t steps, Value lhsBase, int64_t lhsRowStride,
                                   Value rhsBase, llvm::function_ref<bool(int64_t, int64_t)> isInside) const {
-  for (int64_t quad = 0; quad < QuadRun{steps}.quads(); ++quad) {
+  WordRun run(*dot, steps);
+  for (int64_t word = 0; word < run.words(); ++word) {
     auto lhsOf = [&](int64_t row) {
-      return emitPatchedQuad(b, {steps}, quad, add(b, lhsBase, row * lhsRowStride), [&](int64_t step) { return isInside(row, step); });
+      return emitPatchedWord(b, run, word, add(b, lhsBase, row * lhsRowStride), [&](int64_t step) { return isInside(row, step); });
     };
-    emitStep(b, accumulators, lhsOf, add(b, rhsBase, packedSize(4 * quad)), Value(), {});
+    emitStep(b, accumulators, lhsOf, add(b, rhsBase, packedSize(run.elements * word)), Value(), {});
   }
 }
 

@@ -19,8 +19,8 @@ struct PackedWeights {
 /// read scalars of the left-hand side at a fixed distance from each other; vectors
 /// read consecutive lanes of the right-hand side.
 ///
-/// With a DotProduct the left-hand side is read in quads of bytes and the
-/// right-hand side is packed as QuadPanels; without, element by element.
+/// With a DotProduct the left-hand side is read in words and the right-hand side
+/// is packed as WordPanels; without, element by element.
 struct RegisterTile {
   TileShape shape;
   int64_t lanes;           ///< of one vector
@@ -35,7 +35,7 @@ struct RegisterTile {
   PanelChoice panelChoice = {};
 
   /// The tile for an output of `rows` x `columns`; the flat memrefs are set once the function exists.
-  /// `rhsElement` null: the right-hand side is packed, in the accumulator's type or, with `dot`, as its quads.
+  /// `rhsElement` null: the right-hand side is packed, in the accumulator's type or, with `dot`, as its words.
   /// `vectors`: its width, where that is not free.
   static RegisterTile choose(const CpuTarget &target, mlir::Type accumulator, int64_t rows, int64_t columns, mlir::Type lhsElement,
                              mlir::Type rhsElement, std::optional<DotProduct> dot = std::nullopt, int64_t vectors = 0);
@@ -44,6 +44,8 @@ struct RegisterTile {
   int64_t panels() const { return (columns + panelColumns() - 1) / panelColumns(); }
   /// Elements of the packed right-hand side (bytes, with a DotProduct) that a stretch of `steps` steps takes.
   int64_t packedSize(int64_t steps) const;
+  /// Steps that one multiply-add takes: a word's with a DotProduct.
+  int64_t stepsAtOnce() const { return dot ? dot->elements() : 1; }
 
   /// Packs constant weights for this tile. `run`: steps whose left-hand elements lie side by side.
   PackedWeights pack(unsigned operand, WeightsView view, int64_t run, ZeroPointTable table) const;
@@ -74,8 +76,8 @@ struct RegisterTile {
                          int64_t lhsStepStride, mlir::Value rhsBase, int64_t rhsStepStride, mlir::Value mask,
                          llvm::ArrayRef<bool> activeRows = {}, const TilePrefetch &prefetch = {}) const;
 
-  /// A run of `steps` steps of a DotProduct in straight-line code, byte by byte where it must be: byte `step` of row i
-  /// is read where isInside(i, step), and is the zero point elsewhere.
+  /// A run of `steps` steps of a DotProduct in straight-line code, element by element where it must be: element `step` of
+  /// row i is read where isInside(i, step), and is the zero point elsewhere.
   void emitPatchedRun(mlir::ImplicitLocOpBuilder &b, Accumulators &accumulators, int64_t steps, mlir::Value lhsBase, int64_t lhsRowStride,
                       mlir::Value rhsBase, llvm::function_ref<bool(int64_t row, int64_t step)> isInside) const;
 
@@ -84,14 +86,14 @@ struct RegisterTile {
                   mlir::Value mask) const;
 
 private:
-  /// One step of all rows; `lhsOf` gives the scalar of a row: an element, or a quad as i32.
+  /// One step of all rows; `lhsOf` gives the scalar of a row: an element, or a word as i32.
   void emitStep(mlir::ImplicitLocOpBuilder &b, Accumulators &accumulators, llvm::function_ref<mlir::Value(int64_t row)> lhsOf, mlir::Value rhsAt,
                 mlir::Value mask, llvm::ArrayRef<bool> activeRows) const;
   mlir::Value emitElement(mlir::ImplicitLocOpBuilder &b, mlir::Value at) const;
-  /// Four bytes of the left-hand side as i32.
-  mlir::Value emitQuad(mlir::ImplicitLocOpBuilder &b, mlir::Value at) const;
-  /// A quad of a run that begins at `rowBase`; bytes that are not inside (null: all are) are the zero point.
-  mlir::Value emitPatchedQuad(mlir::ImplicitLocOpBuilder &b, QuadRun run, int64_t quad, mlir::Value rowBase,
+  /// A word of the left-hand side as i32.
+  mlir::Value emitWord(mlir::ImplicitLocOpBuilder &b, mlir::Value at) const;
+  /// A word of a run that begins at `rowBase`; elements that are not inside (null: all are) are the zero point.
+  mlir::Value emitPatchedWord(mlir::ImplicitLocOpBuilder &b, const WordRun &run, int64_t word, mlir::Value rowBase,
                               llvm::function_ref<bool(int64_t step)> isInside) const;
 };
 

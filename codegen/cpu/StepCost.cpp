@@ -18,7 +18,7 @@ static double instructions(nn::NnOpInterface op, const CpuTarget &target) {
   if (double macs = op.getMacs()) {
     Type element = cast<RankedTensorType>(op->getOperand(0).getType()).getElementType();
     bool hasDotProduct = target.hasVnni || target.hasDotProduct;
-    double each = element.isInteger(8) && hasDotProduct ? 4 : 1;
+    double each = element.isInteger(8) && hasDotProduct ? 4 : element.isBF16() && target.hasBf16DotProduct ? 2 : 1;
     return macs / (lanes * each) * (target.hasFma || each > 1 ? 1 : 2);
   }
   double elements = 0;

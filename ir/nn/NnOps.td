@@ -89,7 +89,10 @@ def Nn_ClampOp : Nn_InferredOp<"clamp", [], ["getAxisTies"]> {
 
 def Nn_CastOp : Nn_Op<"cast", [], ["getAxisTies"]> {
   let summary = "conversion to another element type, as ONNX Cast (float to integer truncates; to i1 is != 0)";
-  let arguments = (ins Nn_Tensor:$input);
+  let description = [{
+    `flushes`: of f32 to bf16, denormal numbers may become 0, as in what multiplies them.
+  }];
+  let arguments = (ins Nn_Tensor:$input, UnitAttr:$flushes);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type($input, $output)";
   let hasVerifier = 1;
@@ -103,10 +106,11 @@ def Nn_MatMulOp : Nn_InferredOp<"matmul", [], ["getMacs", "getAxisTies", "getQua
   let description = [{
     lhs [..., m, k] (or [..., k, m] with transpose_lhs), rhs [..., k, n] (or [..., n, k] with transpose_rhs),
     both of rank >= 2; batch dims broadcast. bias broadcasts to the result. 8-bit integer operands give i32, and
-    `zero_point` is subtracted from every element of lhs.
+    `zero_point` is subtracted from every element of lhs. `f32_sums`: operands of bf16 give f32; denormal ones may count as 0.
   }];
   let arguments = (ins Nn_Tensor:$lhs, Nn_Tensor:$rhs, Optional<Nn_Tensor>:$bias,
-                       UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs, DefaultValuedAttr<I64Attr, "0">:$zero_point);
+                       UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs, DefaultValuedAttr<I64Attr, "0">:$zero_point,
+                       UnitAttr:$f32_sums);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }
@@ -115,12 +119,12 @@ def Nn_ConvOp : Nn_InferredOp<"conv", [], ["getMacs", "getAxisTies", "mixesAlong
   let summary = "convolution (cross-correlation) of any spatial rank, grouped, dilated";
   let description = [{
     bias is [out]. 8-bit integer operands give i32, and `zero_point` is subtracted from every element of the input:
-    padding, which adds nothing, stands for the real number 0.
+    padding, which adds nothing, stands for the real number 0. `f32_sums`: as of matmul.
   }];
   let arguments = (ins Nn_Tensor:$input, Nn_Tensor:$weight, Optional<Nn_Tensor>:$bias,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations,
                        DefaultValuedAttr<I64Attr, "1">:$groups, UnitAttr:$channels_last,
-                       DefaultValuedAttr<I64Attr, "0">:$zero_point);
+                       DefaultValuedAttr<I64Attr, "0">:$zero_point, UnitAttr:$f32_sums);
   let results = (outs Nn_Tensor:$output);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, $output)";
 }

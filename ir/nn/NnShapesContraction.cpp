@@ -26,7 +26,7 @@ LogicalResult MatMulOp::inferReturnTypes(MLIRContext *, OptionalLocation locatio
   if (k != otherK)
     return emitOptionalError(location, "matrix product of shapes ", formatShape(lhs), " and ", formatShape(rhs),
                              " sums over ", k, " and ", otherK, " elements; they must be equal");
-  FailureOr<Type> element = productType(location, elementOf(op.getLhs()), elementOf(op.getRhs()));
+  FailureOr<Type> element = productType(location, elementOf(op.getLhs()), elementOf(op.getRhs()), op.getF32Sums());
   if (failed(element))
     return failure();
   if (failed(checkZeroPoint(location, int64_t(op.getZeroPoint()), elementOf(op.getLhs()))))
@@ -92,7 +92,7 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *, OptionalLocation location,
   if (channels != weight[1] * int64_t(op.getGroups()))
     return emitOptionalError(location, "input has ", channels, " channels; a weight of shape ", formatShape(weight),
                              " in ", int64_t(op.getGroups()), " groups reads ", weight[1] * int64_t(op.getGroups()));
-  FailureOr<Type> element = productType(location, elementOf(op.getInput()), elementOf(op.getWeight()));
+  FailureOr<Type> element = productType(location, elementOf(op.getInput()), elementOf(op.getWeight()), op.getF32Sums());
   if (failed(element) || failed(checkBiasElements(location, op.getBias(), *element)) ||
       failed(checkConvBias(location, op.getBias(), weight[0])) ||
       failed(checkZeroPoint(location, int64_t(op.getZeroPoint()), elementOf(op.getInput()))))

@@ -94,7 +94,12 @@ LogicalResult addResult(OptionalLocation location, ArrayRef<int64_t> shape, Type
   return success();
 }
 
-FailureOr<Type> productType(OptionalLocation location, Type lhs, Type rhs) {
+FailureOr<Type> productType(OptionalLocation location, Type lhs, Type rhs, bool f32Sums) {
+  if (f32Sums) {
+    if (lhs.isBF16() && rhs.isBF16())
+      return Type(Float32Type::get(lhs.getContext()));
+    return emitOptionalError(location, "element types ", lhs, " and ", rhs, " are not summed up in f32; both must be bf16");
+  }
   if (isInteger(lhs) && isInteger(rhs) && lhs.getIntOrFloatBitWidth() == 8 && rhs.getIntOrFloatBitWidth() == 8)
     return Type(IntegerType::get(lhs.getContext(), 32));
   if (isInteger(lhs) && lhs.getIntOrFloatBitWidth() == 8 && rhs.isSignlessInteger(16))

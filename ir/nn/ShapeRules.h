@@ -46,7 +46,7 @@ mlir::LogicalResult addResult(OptionalLocation location, llvm::ArrayRef<int64_t>
                               llvm::SmallVectorImpl<mlir::Type> &results);
 /// The element type of a product of `lhs` and `rhs` elements: 8-bit integers (of
 /// either sign) give i32, also with i16, equal wider types themselves.
-mlir::FailureOr<mlir::Type> productType(OptionalLocation location, mlir::Type lhs, mlir::Type rhs);
+mlir::FailureOr<mlir::Type> productType(OptionalLocation location, mlir::Type lhs, mlir::Type rhs, bool f32Sums = false);
 /// A zero point other than 0 must be a value of an 8-bit `element`.
 mlir::LogicalResult checkZeroPoint(OptionalLocation location, int64_t zeroPoint, mlir::Type element);
 

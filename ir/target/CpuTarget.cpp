@@ -1,16 +1,20 @@
 //===- CpuTarget.cpp - facts of a CPU target ------------------------------===//
 
 #include "ir/target/CpuTarget.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/TargetParser/Host.h"
 
 namespace fettle {
 
 static constexpr llvm::StringLiteral knownTargets[] = {
-    "cpu:native",  "cpu:x86-64-v2",       "cpu:x86-64-v3",    "cpu:x86-64-v3+vnni", "cpu:x86-64-v4", "cpu:x86-64-v4+vnni",
-    "cpu:aarch64", "cpu:aarch64+dotprod", "cpu:aarch64+i8mm", "cpu:aarch64+dotprod+i8mm",
-    "onnx",        "onnx:opset=21"};
+    "cpu:native",         "cpu:x86-64-v2",           "cpu:x86-64-v3",           "cpu:x86-64-v3+vnni",
+    "cpu:x86-64-v4",      "cpu:x86-64-v4+vnni",      "cpu:x86-64-v4+bf16",      "cpu:x86-64-v4+vnni+bf16",
+    "cpu:aarch64",        "cpu:aarch64+dotprod",     "cpu:aarch64+i8mm",        "cpu:aarch64+dotprod+i8mm",
+    "cpu:aarch64+bf16",   "cpu:aarch64+dotprod+i8mm+bf16",
+    "onnx",               "onnx:opset=21"};
 
 static llvm::Error unknownTarget(llvm::StringRef name) {
   llvm::StringRef nearest = knownTargets[0];
@@ -41,6 +45,33 @@ static void setAArch64(CpuTarget &target) {
   target.hasFma = target.hasF16Conversion = true;
 }
 
+/// Notes an extension of a named x86 target; returns LLVM's name for it, empty where the level has none such.
+static llvm::StringRef addX86(CpuTarget &target, llvm::StringRef extension) {
+  bool isAvx512 = target.vectorBytes == 64;
+  if (extension == "vnni" && target.vectorBytes >= 32) {
+    target.hasVnni = true;
+    return isAvx512 ? "avx512vnni" : "avxvnni";
+  }
+  if (extension == "bf16" && isAvx512) {
+    target.hasBf16DotProduct = true;
+    return "avx512bf16";
+  }
+  return {};
+}
+
+/// The same of AArch64, whose names are LLVM's.
+static llvm::StringRef addAArch64(CpuTarget &target, llvm::StringRef extension) {
+  bool *fact = llvm::StringSwitch<bool *>(extension)
+                   .Case("dotprod", &target.hasDotProduct)
+                   .Case("i8mm", &target.hasI8mm)
+                   .Case("bf16", &target.hasBf16DotProduct)
+                   .Default(nullptr);
+  if (!fact)
+    return {};
+  *fact = true;
+  return extension;
+}
+
 llvm::Expected<CpuTarget> parseCpuTarget(llvm::StringRef name) {
   CpuTarget target;
   target.name = name.str();
@@ -55,9 +86,11 @@ llvm::Expected<CpuTarget> parseCpuTarget(llvm::StringRef name) {
     target.cpu = llvm::sys::getHostCPUName().str();
     target.hasDotProduct = host.lookup("dotprod");
     target.hasI8mm = host.lookup("i8mm");
+    target.hasBf16DotProduct = host.lookup("bf16");
 #else
     setX86(target, host.lookup("avx2") && host.lookup("fma"), host.lookup("avx512f") && host.lookup("avx512vl"));
     target.hasVnni = host.lookup(target.vectorBytes == 64 ? "avx512vnni" : "avxvnni");
+    target.hasBf16DotProduct = target.vectorBytes == 64 && host.lookup("avx512bf16");
 #endif
     // The host's exact features: a virtual machine may hide some of its CPU's.
     llvm::SmallVector<std::string> features;
@@ -68,35 +101,25 @@ llvm::Expected<CpuTarget> parseCpuTarget(llvm::StringRef name) {
       target.features += (target.features.empty() ? "" : ",") + feature;
     return target;
   }
-  auto [level, extension] = rest.split('+');
-  if (level == "x86-64-v2" || level == "x86-64-v3" || level == "x86-64-v4") {
-    bool isWide = level == "x86-64-v4";
+  llvm::SmallVector<llvm::StringRef> extensions;
+  rest.split(extensions, '+');
+  llvm::StringRef level = extensions.front();
+  bool isX86 = level == "x86-64-v2" || level == "x86-64-v3" || level == "x86-64-v4";
+  if (isX86) {
+    setX86(target, level != "x86-64-v2", level == "x86-64-v4");
     target.cpu = level.str();
-    setX86(target, level != "x86-64-v2", isWide);
-    if (level == rest)
-      return target;
-    if (extension != "vnni" || level == "x86-64-v2")
-      return unknownTarget(name);
-    target.hasVnni = true;
-    target.features += isWide ? ",+avx512vnni" : "+avxvnni";
-    return target;
-  }
-  if (rest.consume_front("aarch64")) {
+  } else if (level == "aarch64") {
     setAArch64(target);
-    llvm::SmallVector<llvm::StringRef> extensions;
-    rest.split(extensions, '+', -1, /*KeepEmpty=*/false);
-    if (!rest.empty() && rest[0] != '+')
-      return unknownTarget(name);
-    for (llvm::StringRef extension : extensions) {
-      if (extension != "dotprod" && extension != "i8mm")
-        return unknownTarget(name);
-      target.features += (target.features.empty() ? "+" : ",+") + extension.str();
-      target.hasDotProduct |= extension == "dotprod";
-      target.hasI8mm |= extension == "i8mm";
-    }
-    return target;
+  } else {
+    return unknownTarget(name);
   }
-  return unknownTarget(name);
+  for (llvm::StringRef extension : llvm::drop_begin(extensions)) {
+    llvm::StringRef feature = isX86 ? addX86(target, extension) : addAArch64(target, extension);
+    if (feature.empty())
+      return unknownTarget(name);
+    target.features += ((target.features.empty() ? "+" : ",+") + feature).str();
+  }
+  return target;
 }
 
 } // namespace fettle

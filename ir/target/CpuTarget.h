@@ -21,9 +21,11 @@ struct CpuTarget {
   bool hasVnni = false;          ///< vpdpbusd
   bool hasDotProduct = false;    ///< AArch64 sdot/udot
   bool hasI8mm = false;
+  bool hasBf16DotProduct = false; ///< vdpbf16ps, AArch64 bfdot; and f32 -> bf16 in hardware
 };
 
-/// Parses "cpu:native|x86-64-v2|x86-64-v3[+vnni]|x86-64-v4[+vnni]|aarch64[+dotprod][+i8mm]".
+/// Parses "cpu:native|x86-64-v2|x86-64-v3[+vnni]|x86-64-v4[+vnni][+bf16]|aarch64[+dotprod][+i8mm][+bf16]"; extensions in any
+/// order.
 /// The error lists the targets there are, nearest spelling first.
 llvm::Expected<CpuTarget> parseCpuTarget(llvm::StringRef name);
 

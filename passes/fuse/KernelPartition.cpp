@@ -88,7 +88,7 @@ void KernelPartition::growRoot(Operation *root) {
     growPrologue(members, root);
   if (kind != FusionClass::Whole) {
     growEpilogue(members, root);
-    growBytesBefore(members, root);
+    growNarrowBefore(members, root);
   }
   if (isa<AttentionOp>(root)) {
     growViewsBefore(members, root);
@@ -152,12 +152,18 @@ void KernelPartition::growPrologue(Members &members, Operation *root) {
   }
 }
 
-/// What an epilogue reads dequantized, it reads as bytes.
-void KernelPartition::growBytesBefore(Members &members, Operation *root) {
+/// Dequantization with one scale, or a cast that widens.
+static bool readsNarrow(Operation *op) {
+  auto bits = [](Value value) { return cast<RankedTensorType>(value.getType()).getElementTypeBitWidth(); };
+  return isa_and_nonnull<DequantizeOp, CastOp>(op) && isCopiedFreely(op) && bits(op->getOperand(0)) < bits(op->getResult(0));
+}
+
+/// What an epilogue reads dequantized, it reads as bytes, and what it reads widened, as bf16.
+void KernelPartition::growNarrowBefore(Members &members, Operation *root) {
   SmallVector<Operation *> readers(members.begin(), members.end());
   for (Operation *reader : readers)
     for (Value operand : reader->getOperands())
-      if (Operation *producer = operand.getDefiningOp(); isa_and_nonnull<DequantizeOp>(producer) && isCopiedFreely(producer) && isFree(producer) &&
+      if (Operation *producer = operand.getDefiningOp(); readsNarrow(producer) && isFree(producer) &&
           reader != root && shapeOf(operand) == shapeOf(root->getResult(0)))
         members.insert(producer);
 }

@@ -32,7 +32,7 @@ private:
   void growRoot(mlir::Operation *root);
   void growEpilogue(Members &members, mlir::Operation *root);
   void growPrologue(Members &members, mlir::Operation *root);
-  void growBytesBefore(Members &members, mlir::Operation *root);
+  void growNarrowBefore(Members &members, mlir::Operation *root);
   void growViewsBefore(Members &members, mlir::Operation *root);
   void growTransposeBehind(Members &members, mlir::Operation *root);
   void assignOwned(const Members &members);

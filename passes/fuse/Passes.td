@@ -41,6 +41,28 @@ def WidenHalfPass : Pass<"widen-half", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::fettle::nn::NnDialect"];
 }
 
+def Bf16ProductsPass : Pass<"bf16-products", "::mlir::func::FuncOp"> {
+  let summary = "rounds the operands of products to bf16; sums stay f32";
+  let description = [{
+    Convolutions (but depthwise ones) and matrix products with constant weights, in f32. Inputs are rounded where they are
+    computed, weights by `fold-constants`; pointwise ops and rows that read such an input read what it is rounded to.
+
+    ```mlir
+    // before
+    %1 = nn.unary relu %0 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+    %2 = nn.matmul %1, %w : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+    %3 = nn.binary add %1, %2 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+    // after
+    %1 = nn.unary relu %0 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+    %h = nn.cast %1 {flushes} : (tensor<4x8xf32>) -> tensor<4x8xbf16>
+    %s = nn.cast %h : (tensor<4x8xbf16>) -> tensor<4x8xf32>
+    %2 = nn.matmul %h, %wh {f32_sums} : (tensor<4x8xbf16>, tensor<8x8xbf16>) -> tensor<4x8xf32>
+    %3 = nn.binary add %s, %2 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+}
+
 def FoldAffinePass : Pass<"fold-affine", "::mlir::func::FuncOp"> {
   let summary = "folds products and sums with constants into the weights and biases of contractions";
   let description = [{

@@ -24,7 +24,7 @@ NumericPromise findNumericPromise(llvm::ArrayRef<mlir::ModuleOp> modules) {
 Tolerance defaultTolerance(const NumericPromise &promise) {
   // A unit in the last place of what is computed with: 2^-23 for f32, 2^-10 for f16.
   double unit = std::ldexp(1.0, -int(promise.mantissaBits));
-  if (promise.quantized)
+  if (promise.quantized || promise.roundsProducts)
     return {0, 0, 1.0 / 32}; // a few steps of 8 bits
   switch (promise.numericClass) {
   case nn::NumericClass::Exact:

@@ -20,6 +20,7 @@ struct NumericPromise {
   nn::NumericClass numericClass = nn::NumericClass::Exact;
   unsigned mantissaBits = 52; ///< of the narrowest float type computed with
   bool quantized = false;     ///< holds quantize ops: a rounding may fall to the other side
+  bool roundsProducts = false; ///< operands of products are rounded to bf16, which the model does not ask for
 };
 
 /// The weakest of any of the modules.

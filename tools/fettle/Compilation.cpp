@@ -148,6 +148,7 @@ llvm::Error Compilation::importFile() {
   if (llvm::Error error = checkShapes())
     return error;
   result.promise = findNumericPromise(modules());
+  result.promise.roundsProducts = request.recipe.bf16Products;
   modelHash = std::async(std::launch::async, [path = request.model] { return codegen::hashFile(path); });
   end();
   return llvm::Error::success();
@@ -172,6 +173,7 @@ PhaseOptions Compilation::phaseOptions() const {
   if (request.recipe.refitsProducts())
     options.refits = &profile;
   options.integerRule = request.recipe.integerRule;
+  options.bf16Products = request.recipe.bf16Products;
   if (request.onnx()) {
     options.keepsPairs = true;
     options.unsignedActivations = request.recipe.unsignedActivations;

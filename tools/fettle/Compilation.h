@@ -101,7 +101,7 @@ private:
   std::unique_ptr<Calibration> calibration; ///< open from the first measurement on
   Profile profile;
   std::optional<TokenPlan> tokenPlan; ///< none: tokens stay
-  llvm::json::Object macsByPrecision, requantizations;
+  llvm::json::Object requantizations;
   std::optional<codegen::CompiledModel> compiled; ///< the artifact's code; of an ONNX model its twin on this machine
   codegen::OnnxArtifact exported;
 };

@@ -14,7 +14,7 @@
 
 namespace fettle::cli {
 
-/// Multiply-adds by the type of what is multiplied: "f32", "f16", "int8"; of the first specialization.
+/// Multiply-adds by the type of what is multiplied, of the first specialization.
 void Compilation::countPrecisions() {
   llvm::StringMap<int64_t> counts;
   specializations.front().module->walk([&](nn::NnOpInterface op) {
@@ -28,7 +28,7 @@ void Compilation::countPrecisions() {
     counts[name] += macs;
   });
   for (const auto &entry : counts)
-    macsByPrecision[entry.first().str()] = entry.second; // a StringRef key would not be copied
+    result.macsByPrecision[entry.first().str()] = entry.second; // a StringRef key would not be copied
 }
 
 /// Where values become 8 bits, by the rule; the network's inputs among them.
@@ -136,7 +136,7 @@ llvm::json::Object Compilation::describe() {
       {"numeric", llvm::json::Object{{"class", numericClassName(result.promise.numericClass)},
                                      {"rtol", tolerance.relative},
                                      {"tolerance_of_largest", tolerance.ofLargest}}},
-      {"macs_by_precision", llvm::json::Object(macsByPrecision)},
+      {"macs_by_precision", llvm::json::Object(result.macsByPrecision)},
       {"requantizations", llvm::json::Object(requantizations)},
       {"folded_nodes", std::move(foldedNodes)}};
   if (result.tokens)

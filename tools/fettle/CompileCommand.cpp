@@ -20,7 +20,7 @@ void CompileCommand::addOptions(CLI::App &app) {
       ->type_name("DIR");
   app.add_option("--name", modelName, "name in the artifact; default: the file's, for model.onnx the folder's")
       ->type_name("NAME");
-  app.add_option("--target", target, "cpu:native, cpu:x86-64-v2|v3|v4, cpu:aarch64[+dotprod][+i8mm],\nonnx[:opset=13..21]")
+  app.add_option("--target", target, "cpu:native, cpu:x86-64-v2|v3[+vnni]|v4[+vnni][+bf16],\ncpu:aarch64[+dotprod][+i8mm][+bf16], onnx[:opset=13..21]")
       ->type_name("TARGET")
       ->capture_default_str();
   app.add_option("--recipe", recipe, "a built-in recipe (fettle recipes) or a YAML file")
@@ -98,6 +98,24 @@ static llvm::Error checkTimed(const CompileRequest &request) {
   return llvm::Error::success();
 }
 
+/// Products of bf16 need a target that has them: nothing is computed in another way than was asked for.
+static llvm::Error checkProducts(const CompileRequest &request) {
+  if (!request.recipe.bf16Products)
+    return llvm::Error::success();
+  if (request.onnx())
+    return makeFailure(ExitCode::Usage, "products=bf16 is for CPU targets; the runtime of an ONNX model has its own way to ask for it",
+                       "--set products=f32, or another target");
+  const auto &target = std::get<CpuTarget>(request.target);
+  if (target.hasBf16DotProduct)
+    return llvm::Error::success();
+  std::string other = "--target cpu:x86-64-v4+bf16";
+  if (llvm::StringRef(target.triple).starts_with("aarch64"))
+    other = "--target " + target.name + "+bf16";
+  else if (llvm::StringRef(target.name).contains("x86-64-v4"))
+    other = "--target " + target.name + "+bf16";
+  return makeFailure(ExitCode::Usage, "products=bf16: target '" + target.name + "' has no dot product of bf16", other + ", or --set products=f32");
+}
+
 llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environment, mlir::MLIRContext &context) const {
   CompileRequest request;
   request.model = model;
@@ -117,6 +135,8 @@ llvm::Expected<CompileRequest> CompileCommand::makeRequest(Environment &environm
   request.recipe = std::move(*parsedRecipe);
   if (request.onnx() && request.recipe.integerRule != IntegerRule::IeeeF32)
     return makeFailure(ExitCode::Usage, "an ONNX model has ONNX's rule for integers", "--set integers.rule=ieee_f32, or another target");
+  if (llvm::Error error = checkProducts(request))
+    return std::move(error);
   request.calibration = calibration;
   request.profile = profile;
   if (request.recipe.tokens.macs > 0 && request.recipe.tokens.latency > 0)

@@ -67,6 +67,7 @@ struct LayerReport : LayerFacts {
 struct CompileResult {
   std::string name;
   int64_t modelBytes = 0, nodes = 0, steps = 0, kernels = 0, importedMacs = 0, macs = 0, weightsBytes = 0, arenaBytes = 0, largestLiveBytes = 0;
+  llvm::json::Object macsByPrecision; ///< multiply-adds by the type of what is multiplied: "f32", "bf16", "int8"
   std::vector<SpecializationFacts> specializations;
   NumericPromise promise;
   std::vector<PhaseTime> phases;

@@ -58,6 +58,12 @@ llvm::ArrayRef<BuiltInRecipe> builtInRecipes() {
        "version: 1\n"
        "precision: float\n" +
            golden},
+      {"bf16", "the float model with products of bf16, summed up in single precision; for targets that have them",
+       "# Operands of convolutions and matrix products are rounded to bf16; sums and all else stay in single precision.\n"
+       "version: 1\n"
+       "precision: float\n"
+       "products: bf16     # f32 or bf16: what operands of products are rounded to\n" +
+           golden},
       {"int8", "8-bit integers where the multiply-adds are; needs --calibration or --profile",
        "# 8-bit weights and activations in convolutions and matrix products, chosen on calibration samples.\n"
        "version: 1\n"
@@ -131,6 +137,11 @@ static const std::vector<RecipeKey> &recipeKeys() {
        [](Recipe &recipe, llvm::StringRef text) {
          recipe.precision = text.str();
          return text == "float" || text == "int8" ? "" : "float or int8";
+       }},
+      {"products",
+       [](Recipe &recipe, llvm::StringRef text) {
+         recipe.bf16Products = text == "bf16";
+         return text == "f32" || text == "bf16" ? "" : "f32 or bf16";
        }},
       {"activations.grid",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {

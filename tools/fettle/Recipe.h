@@ -30,6 +30,8 @@ struct Recipe {
   std::string text; ///< the YAML it was read from, then one KEY=VALUE line per --set: what a hash is made of
   /// "float": the arithmetic of the model itself; "int8": 8-bit weights and activations.
   std::string precision = "float";
+  /// Whether operands of products that stay in float are rounded to bf16, for targets that multiply it.
+  bool bf16Products = false;
   QuantizationOptions quantization;
   /// Share of the multiply-adds, in per cent, that a search for accuracy leaves in integers.
   double leastIntegers = 50;

@@ -47,6 +47,7 @@ llvm::json::Value reportJson(const CompileRequest &request, const CompileResult 
                           {"steps", result.steps},
                           {"kernels", result.kernels},
                           {"macs", result.macs},
+                          {"macs_by_precision", llvm::json::Object(result.macsByPrecision)},
                           {"model_bytes", result.modelBytes},
                           {"weights_bytes", result.weightsBytes},
                           {"arena_bytes", result.arenaBytes},
@@ -140,6 +141,11 @@ void printSummary(llvm::raw_ostream &os, const CompileRequest &request, const Co
   if (result.specializations.size() > 1)
     for (const SpecializationFacts &facts : result.specializations)
       os << llvm::formatv("  for {0}: {1} steps, {2} multiply-adds\n", facts.inputs, facts.steps, shorten(facts.macs));
+  if (request.recipe.bf16Products) {
+    int64_t macs = result.macsByPrecision.getInteger("bf16").value_or(0);
+    os << (macs ? llvm::formatv("  {0} of {1} multiply-adds in bf16\n", shorten(macs), shorten(result.macs)).str()
+                : std::string("  nothing in bf16: no convolution but depthwise ones, no matrix product with constant weights in float\n"));
+  }
   if (result.tokens)
     printTokens(os, *result.tokens);
   if (const RoundingRefit *refit = result.roundingRefit())

@@ -34,6 +34,15 @@ func.func @main(%x: tensor<64x512xui8>, %w: tensor<512x512xi8>) -> tensor<64x512
   return %0 : tensor<64x512xi32>
 })";
 
+const char *const halves = R"(
+func.func @main(%x: tensor<64x512xbf16>, %w: tensor<512x512xbf16>) -> tensor<64x512xf32> {
+  %0 = nn.kernel(%a = %x, %b = %w) attributes {kind = "matmul"} : (tensor<64x512xbf16>, tensor<512x512xbf16>) -> tensor<64x512xf32> {
+    %1 = nn.matmul %a, %b {f32_sums} : (tensor<64x512xbf16>, tensor<512x512xbf16>) -> tensor<64x512xf32>
+    nn.yield %1 : tensor<64x512xf32>
+  }
+  return %0 : tensor<64x512xf32>
+})";
+
 const char *const activation = R"(
 func.func @main(%x: tensor<4096xf32>) -> tensor<4096xf32> {
   %0 = nn.kernel(%a = %x) attributes {kind = "map"} : (tensor<4096xf32>) -> tensor<4096xf32> {
@@ -53,5 +62,7 @@ TEST(StepCost, NarrowerVectorsTakeLongerAndDotProductsLess) {
   EXPECT_GT(estimate(product, "cpu:x86-64-v3"), 1.8 * estimate(product, "cpu:x86-64-v4") - 25000);
   EXPECT_GT(estimate(product, "cpu:x86-64-v2"), 3 * estimate(product, "cpu:x86-64-v3"));
   EXPECT_LT(estimate(bytes, "cpu:x86-64-v4+vnni"), estimate(bytes, "cpu:x86-64-v4") / 2);
+  EXPECT_LT(estimate(halves, "cpu:x86-64-v4+bf16"), 0.6 * estimate(product, "cpu:x86-64-v4+bf16"));
+  EXPECT_GT(estimate(halves, "cpu:x86-64-v4"), 0.9 * estimate(product, "cpu:x86-64-v4") - 25000);
 }
 } // namespace

@@ -295,8 +295,15 @@ TEST(HostSupport, StatesTheInstructionsOfATarget) {
   EXPECT_EQ(llvm::count(features("cpu:x86-64-v4"), "avx512vnni"), 0);
   EXPECT_EQ(llvm::count(features("cpu:x86-64-v4+vnni"), "avx512vnni"), 1);
   EXPECT_EQ(llvm::count(features("cpu:x86-64-v3+vnni"), "avxvnni"), 1);
+  EXPECT_EQ(llvm::count(features("cpu:x86-64-v4+vnni"), "avx512bf16"), 0);
+  EXPECT_EQ(llvm::count(features("cpu:x86-64-v4+bf16+vnni"), "avx512bf16"), 1);
+  EXPECT_EQ(llvm::count(features("cpu:x86-64-v4+bf16+vnni"), "avx512vnni"), 1);
+  EXPECT_EQ(features("cpu:x86-64-v4+bf16+vnni"), features("cpu:x86-64-v4+vnni+bf16"));
+  EXPECT_EQ(llvm::count(features("cpu:aarch64+bf16+dotprod"), "bf16"), 1);
   EXPECT_EQ(llvm::count(features("cpu:aarch64"), "dotprod"), 0);
   EXPECT_EQ(llvm::count(features("cpu:aarch64+dotprod"), "dotprod"), 1);
+  for (const char *name : {"cpu:x86-64-v3+bf16", "cpu:x86-64-v2+vnni", "cpu:x86-64-v4+dotprod", "cpu:x86-64-v4+", "cpu:aarch64+vnni", "cpu:aarch64bf16"})
+    EXPECT_NE(messageOf(parseCpuTarget(name).takeError()).find("unknown target"), std::string::npos) << name;
   CpuTarget native = llvm::cantFail(parseCpuTarget("cpu:native"));
   EXPECT_EQ(messageOf(checkHost(native.triple, llvm::cantFail(requiredFeatures(native)))), "");
 }
