@@ -35,11 +35,11 @@ llvm::Expected<std::unique_ptr<codegen::LoadedModel>> AccuracyJudge::load(llvm::
   return (*student)->load(1);
 }
 
-llvm::Expected<Evaluation> AccuracyJudge::evaluate(llvm::StringRef folder) {
+llvm::Expected<Evaluation> AccuracyJudge::evaluate(llvm::StringRef folder, llvm::function_ref<void(int64_t, int64_t)> progress) {
   auto student = load(folder);
   if (!student)
     return student.takeError();
-  return evaluateModel(context, **student, &*teacher, samples);
+  return evaluateModel(context, **student, &*teacher, samples, progress);
 }
 
 llvm::Expected<double> AccuracyJudge::latency(llvm::StringRef folder) {

@@ -15,8 +15,8 @@ public:
   static llvm::Expected<std::unique_ptr<AccuracyJudge>> open(Environment &environment, mlir::MLIRContext &context,
                                                              const CompileRequest &request, const SampleData &data);
 
-  /// Accuracy of the artifact in `folder`, on all samples.
-  llvm::Expected<Evaluation> evaluate(llvm::StringRef folder);
+  /// Accuracy of the artifact in `folder`, on all samples. `progress` as evaluateModel() takes it.
+  llvm::Expected<Evaluation> evaluate(llvm::StringRef folder, llvm::function_ref<void(int64_t done, int64_t total)> progress = nullptr);
   /// Microseconds of a call of the artifact in `folder` on one thread, the shortest of many.
   llvm::Expected<double> latency(llvm::StringRef folder);
   /// Layers of the artifact in `folder`, which is for this machine, by the clock (LayerTimes.h), beside those of the teacher.

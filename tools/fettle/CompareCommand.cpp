@@ -2,6 +2,7 @@
 
 #include "tools/fettle/CompareCommand.h"
 #include "tools/fettle/ModelContext.h"
+#include "tools/fettle/Progress.h"
 #include "tools/fettle/SavedBindings.h"
 #include "tools/fettle/Subject.h"
 #include "llvm/Support/FileSystem.h"
@@ -136,12 +137,15 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
   std::vector<Difference> differences(outputs.size());
   int64_t agreeing = 0, count = 0;
   llvm::json::Array shapes;
+  Progress progress(environment, common->size());
   for (size_t specialization : *common) {
+    progress.begin("compare");
     calibration::Samples samples =
         data ? data->samples : calibration::Samples::random((*b)->inputs(specialization), randomSamples, seed);
     shapes.push_back((*b)->manifest().shapesOf(specialization));
     count += samples.size();
     for (int64_t i = 0; i < samples.size(); ++i) {
+      progress.advance(i, samples.size(), "samples");
       std::vector<HostTensor> inputs = samples.sample(i);
       auto answerA = (*modelA)->run(inputs, &context);
       if (!answerA)
@@ -156,6 +160,8 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
                     argmax(answerB->front(), 0, answerB->front().numElements());
     }
   }
+
+  progress.finish();
 
   bool within = true;
   double agreement = 100.0 * agreeing / count;

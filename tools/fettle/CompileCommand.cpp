@@ -4,6 +4,7 @@
 #include "codegen/artifact/HostSupport.h"
 #include "codegen/artifact/OutputFolder.h"
 #include "tools/fettle/ModelContext.h"
+#include "tools/fettle/Progress.h"
 #include "tools/fettle/Report.h"
 #include "tools/fettle/Spelling.h"
 #include "tools/fettle/TokenFront.h"
@@ -324,7 +325,9 @@ llvm::Expected<ExitCode> CompileCommand::run(Environment &environment) {
     if (!judge)
       return judge.takeError();
     auto evaluate = [&]() -> llvm::Error {
-      auto measured = (*judge)->evaluate(request->output);
+      Progress progress(environment, 1);
+      progress.begin("evaluate");
+      auto measured = (*judge)->evaluate(request->output, [&](int64_t done, int64_t total) { progress.advance(done, total, "samples"); });
       if (!measured)
         return measured.takeError();
       accuracy.evaluation = std::move(*measured);

@@ -3,6 +3,7 @@
 #include "tools/fettle/EvaluateCommand.h"
 #include "tools/fettle/Evaluation.h"
 #include "tools/fettle/ModelContext.h"
+#include "tools/fettle/Progress.h"
 #include <CLI/CLI.hpp>
 
 namespace fettle::cli {
@@ -56,7 +57,11 @@ llvm::Expected<ExitCode> EvaluateCommand::run(Environment &environment) {
       return loaded.takeError();
     teacher.emplace(context, std::move(*loaded));
   }
-  auto result = evaluateModel(context, **student, teacher ? &*teacher : nullptr, data->samples);
+  Progress progress(environment, 1);
+  progress.begin("evaluate");
+  auto result = evaluateModel(context, **student, teacher ? &*teacher : nullptr, data->samples,
+                              [&](int64_t done, int64_t total) { progress.advance(done, total, "samples"); });
+  progress.finish();
   if (!result)
     return result.takeError();
 

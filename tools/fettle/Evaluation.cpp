@@ -31,8 +31,9 @@ static std::vector<int64_t> classify(const HostTensor &output, int64_t rows) {
   return classes;
 }
 
-llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::LoadedModel &student,
-                                         Teacher *teacher, const calibration::Samples &samples) {
+llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::LoadedModel &student, Teacher *teacher,
+                                         const calibration::Samples &samples,
+                                         llvm::function_ref<void(int64_t, int64_t)> progress) {
   auto describe = [&](codegen::LoadedModel &model) -> llvm::Expected<const codegen::Manifest::Specialization *> {
     auto specialization = model.select(samples.sample(0));
     if (!specialization)
@@ -70,6 +71,8 @@ llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::Lo
   int64_t right = 0, teacherRight = 0, agreeing = 0;
   Difference difference;
   for (int64_t i = 0; i < samples.size(); ++i) {
+    if (progress)
+      progress(i, samples.size());
     std::vector<HostTensor> inputs = samples.sample(i);
     auto answer = student.run(inputs, &context);
     if (!answer)

@@ -23,9 +23,10 @@ struct Evaluation {
   llvm::json::Object toJson() const;
 };
 
-/// `teacher` may be null.
-llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::LoadedModel &student,
-                                         Teacher *teacher, const calibration::Samples &samples);
+/// `teacher` and `progress` (samples done, and all) may be null.
+llvm::Expected<Evaluation> evaluateModel(mlir::MLIRContext &context, codegen::LoadedModel &student, Teacher *teacher,
+                                         const calibration::Samples &samples,
+                                         llvm::function_ref<void(int64_t done, int64_t total)> progress = nullptr);
 
 /// How far a student's output is from its teacher's: the Kullback-Leibler divergence of the classes along the last axis, a
 /// mean over the rows; where there is one number a row, the squared error relative to the teacher's power.

@@ -1,7 +1,6 @@
 //===- Progress.cpp - what is going on, when it takes long ----------------===//
 
 #include "tools/fettle/Progress.h"
-#include "llvm/ADT/Twine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <chrono>
 
@@ -60,7 +59,7 @@ void Progress::show() {
   if (step == 0)
     return;
   double now = environment.clockSeconds();
-  std::string line = ("[" + llvm::Twine(step) + "/" + llvm::Twine(steps) + "] " + name).str();
+  std::string line = steps > 1 ? llvm::formatv("[{0}/{1}] {2}", step, steps, name).str() : name;
   if (unitsTotal) {
     line += llvm::formatv(" {0}/{1} {2}", unitsDone, unitsTotal, unit).str();
     // Extrapolated; not before a tenth is done, as the first units also warm up.

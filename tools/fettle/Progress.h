@@ -13,7 +13,7 @@ namespace fettle::cli {
 
 /// Says "[3/7] codegen 12/48 kernels, 5 s left" on the error stream: nothing in the first
 /// two seconds, then one line that rewrites itself on a terminal, and elsewhere a
-/// plain line per step and every ten seconds.
+/// plain line per step and every ten seconds. A step alone has no number.
 class Progress {
 public:
   Progress(Environment &environment, unsigned steps);

@@ -2,6 +2,7 @@
 
 #include "tools/fettle/RunCommand.h"
 #include "tools/fettle/ModelContext.h"
+#include "tools/fettle/Progress.h"
 #include "tools/fettle/Spelling.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <CLI/CLI.hpp>
@@ -124,13 +125,17 @@ llvm::Expected<ExitCode> RunCommand::run(Environment &environment) {
   for (const codegen::Manifest::Tensor &output : (*subject)->manifest().first().outputs)
     outputs.push_back({output.name, {}, samples.has_value()});
   int64_t count = samples ? samples->size() : 1;
+  Progress progress(environment, 1);
+  progress.begin("run");
   for (int64_t i = 0; i < count; ++i) {
+    progress.advance(i, count, "samples");
     auto results = (*model)->run(samples ? samples->sample(i) : calls.front(), &context);
     if (!results)
       return results.takeError();
     for (auto [output, result] : llvm::zip_equal(outputs, *results))
       output.samples.push_back(std::move(result));
   }
+  progress.finish();
   if (llvm::Error error = writeOutputs(environment, outputs))
     return std::move(error);
 
