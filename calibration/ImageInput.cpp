@@ -45,9 +45,14 @@ llvm::Expected<ImageInput> ImageInput::create(const InputSpec &input, const Imag
   int64_t cropHeight = options.crop ? options.crop : result.height, cropWidth = options.crop ? options.crop : result.width;
   if (!options.resize)
     result.options.resize = std::llround(std::max(cropHeight, cropWidth) / 0.875);
-  else if (options.resize < std::max(cropHeight, cropWidth))
+  if (result.options.resize > mostPixels / result.options.resize)
+    return refuse("is larger than images are");
+  if (result.options.resize < std::max(cropHeight, cropWidth))
     return refuse("takes " + llvm::Twine(cropHeight) + " x " + llvm::Twine(cropWidth) + " pixels of an image whose shorter side is " +
                   llvm::Twine(options.resize) + ": raise images.resize, or lower images.crop");
+  if (cropHeight == cropWidth)
+    result.options.crop = cropHeight;
+  result.options.isChannelsFirst = result.isChannelsFirst;
   return result;
 }
 

@@ -25,6 +25,10 @@ public:
   /// An error says why images cannot be what `input` takes.
   static llvm::Expected<ImageInput> create(const InputSpec &input, const ImageOptions &options);
 
+  /// The options, with a choice made wherever they leave one open, but for the crop of an input that is no square.
+  const ImageOptions &choices() const { return options; }
+  bool isGrey() const { return channels == 1; }
+  bool takesBytes() const { return !isFloat; }
   /// Images in a call.
   int64_t batch() const { return batchSize; }
   /// Bytes that one image becomes.

@@ -2,6 +2,7 @@
 one message for each kind of bad folder."""
 
 import filecmp
+import json
 import os
 
 import command
@@ -64,6 +65,31 @@ def check_classes(scratch):
     expectations.expect(0, "compile", MODEL, *BOUND, "--recipe", recipe, "--evaluation", folder, "-o", artifact)
     expectations.expect(0, "bench", artifact, "--data", folder, *SETTINGS, "--seconds", "0.01")
     expectations.expect(0, "compare", MODEL, artifact, "--data", folder, *SETTINGS)
+    check_kept(scratch, artifact, folder, recipe, wanted)
+
+
+def check_kept(scratch, artifact, folder, recipe, wanted):
+    """The artifact says itself how images are prepared; a recipe, or a key, says it otherwise."""
+    path = os.path.join(artifact, "manifest.json")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    kept = json.loads(text)["images"]
+    expectations.check(kept == {"image": {"resize": 8, "crop": 8, "mean": [0], "std": [SCALE / 255], "layout": "nchw"}}, f"the manifest keeps {kept}")
+    facts = command.fettle_json("evaluate", artifact, folder)
+    expectations.check(facts["top1"] == wanted["top1"], f"evaluate says {facts} by the artifact's images, and {wanted} on the .npz file")
+    outputs = {}
+    for name, more in (("own", []), ("recipe", ["--recipe", recipe]), ("float", ["--recipe", "float", "--set", "images.resize=8"]),
+                       ("key", ["--set", "images.std=1"])):
+        outputs[name] = os.path.join(scratch, name + ".npz")
+        expectations.expect(0, "run", artifact, "--data", folder, *more, "-o", outputs[name])
+    expectations.check(filecmp.cmp(outputs["own"], outputs["recipe"], shallow=False), "--recipe with the artifact's own keys changes the samples")
+    expectations.check(filecmp.cmp(outputs["float"], outputs["key"], shallow=False), "--set of one key changes others")
+    expectations.check(not filecmp.cmp(outputs["own"], outputs["key"], shallow=False), "--set of a key changes nothing")
+    expectations.expect(0, "compare", MODEL, artifact, "--data", folder)
+    expectations.expect(0, "compare", artifact, MODEL, "--data", folder)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace('"resize": 8', '"resize": "8 pixels"'))
+    expectations.expect(FILE, "run", artifact, "--data", folder, "-o", outputs["own"], says=["manifest.json: damaged images", "images.resize"])
 
 
 def check_mistakes(scratch):
@@ -92,6 +118,8 @@ def check_mistakes(scratch):
     expectations.expect(REJECTED, "evaluate", MODEL, "--dim", "batch=2", os.path.join(scratch, "one"), says=["no multiple of 2"])
     decoder = os.path.join(FOLDER, "digits_decoder", "model.onnx")
     expectations.expect(REJECTED, "evaluate", decoder, *BOUND, "--dim", "seq=16", os.path.join(scratch, "one"), says=["takes no images"])
+    expectations.expect(REJECTED, "compile", decoder, *BOUND, "--dim", "seq=16", "--set", "images.std=1", "-o", os.path.join(scratch, "decoder"),
+                        says=["the recipe has images.* keys", "takes no images"])
     two = os.path.join(scratch, "two.onnx")
     image = [tiny_model.value_info(name) for name in "abc"]
     graph = (tiny_model.field(1, tiny_model.node("add", "Add", ["a", "b"], ["c"])) + tiny_model.field(2, "two") +

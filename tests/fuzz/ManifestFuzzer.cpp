@@ -1,7 +1,7 @@
 //===- ManifestFuzzer.cpp - any bytes as a manifest -----------------------===//
 //
 // Whatever the bytes are, reading them ends with an error or with a manifest that
-// is written and read again as the same text, and whose bindings can be taken over.
+// is written and read again as the same text, and whose bindings and preparation of images can be taken over.
 //   ManifestFuzzer -max_len=65536 -rss_limit_mb=2048 CORPUS
 //
 //===----------------------------------------------------------------------===//
@@ -9,6 +9,7 @@
 #include "codegen/artifact/Manifest.h"
 #include "mlir/IR/MLIRContext.h"
 #include "tools/fettle/SavedBindings.h"
+#include "tools/fettle/SavedImages.h"
 #include <cstdlib>
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -26,6 +27,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   fettle::cli::BindingChoices bindings;
   if (const llvm::json::Object *saved = manifest->details.getObject("bindings"))
     fettle::cli::inheritBindings(context, *saved, bindings);
+  if (const llvm::json::Object *saved = manifest->details.getObject("images"))
+    for (const std::string &setting : fettle::cli::imageSettings(*saved))
+      if (!llvm::StringRef(setting).starts_with("images."))
+        std::abort();
   if (bindings.numCombinations() <= bindings.mostCombinations && bindings.combinations().size() != bindings.numCombinations())
     std::abort();
   return 0;

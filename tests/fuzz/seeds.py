@@ -77,6 +77,7 @@ def manifest():
                        "vector_bytes": 32},
             "specializations": [{"inputs": {"x": [1, 3]}}, {"inputs": {"x": [4, 3]}, **own}], "kernels": 1, "arena_bytes": 64, "weights_bytes": 0,
             "files": [{"path": "m.so", "bytes": 5, "sha256": "00"}], "hashes": {"model": "ab"},
+            "images": {"x": {"resize": 256, "crop": None, "mean": [0.5, 0.25, 0], "std": [1], "order": "rgb", "layout": "nchw"}},
             "bindings": {"dims": {"N": [1, 4]}, "shapes": {"x": [1, 3]}, "constant_texts": {"k": "3"},
                          "constants": {"c": {"shape": [2], "dtype": "f32", "values": [1, 2.5]}}}}
 

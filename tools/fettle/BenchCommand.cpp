@@ -90,7 +90,7 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();
-  auto images = imageRecipe.parse();
+  auto images = imageRecipe.parse({path});
   if (!images)
     return images.takeError();
   auto subject = Subject::open(environment, context, path, *bindings);

@@ -85,7 +85,7 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();
-  auto images = imageRecipe.parse();
+  auto images = imageRecipe.parse({second, first});
   if (!images)
     return images.takeError();
   BindingChoices merged = *bindings, saved[2];

@@ -5,6 +5,7 @@
 #include "ir/support/Origin.h"
 #include "tools/fettle/GoldenInputs.h"
 #include "tools/fettle/OutputFile.h"
+#include "tools/fettle/SavedImages.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -118,6 +119,15 @@ llvm::Error Compilation::checkShapes() {
   return llvm::Error::success();
 }
 
+llvm::Error Compilation::describeImages() {
+  if (!request.recipe.images)
+    return llvm::Error::success();
+  std::vector<std::vector<calibration::InputSpec>> inputs;
+  for (const Specialized &specialized : specializations)
+    inputs.push_back(specialized.noise);
+  return imagesToJson(*request.recipe.images, inputs).moveInto(images);
+}
+
 llvm::Error Compilation::importFile() {
   begin("import");
   uint64_t bytes;
@@ -146,6 +156,8 @@ llvm::Error Compilation::importFile() {
   if (!problems.empty())
     return reject(problems, ExitCode::Rejected);
   if (llvm::Error error = checkShapes())
+    return error;
+  if (llvm::Error error = describeImages())
     return error;
   result.promise = findNumericPromise(modules());
   result.promise.roundsProducts = request.recipe.bf16Products;

@@ -77,6 +77,7 @@ private:
   llvm::Error searchTokenPlan(mlir::func::FuncOp function, TokenJudge &judge, const TokenProblem &sites, TokenReport &report);
   llvm::Error runPasses(mlir::PassManager &passManager, llvm::StringRef phase);
   llvm::Error checkShapes();
+  llvm::Error describeImages();
   std::vector<mlir::ModuleOp> modules();
   std::vector<mlir::func::FuncOp> functions();
   void printModules(llvm::raw_ostream &os);
@@ -102,6 +103,7 @@ private:
   Profile profile;
   std::optional<TokenPlan> tokenPlan; ///< none: tokens stay
   llvm::json::Object requantizations;
+  llvm::json::Object images; ///< imagesToJson(); empty where the recipe does not speak of them
   std::optional<codegen::CompiledModel> compiled; ///< the artifact's code; of an ONNX model its twin on this machine
   codegen::OnnxArtifact exported;
 };

@@ -16,7 +16,7 @@ llvm::Error Compilation::readEvaluation() {
   std::vector<std::vector<calibration::InputSpec>> inputs;
   for (const Specialized &specialized : specializations)
     inputs.push_back(specialized.noise);
-  auto data = readSamples(context, inputs, request.evaluation, request.recipe.images);
+  auto data = readSamples(context, inputs, request.evaluation, request.recipe.images.value_or(calibration::ImageOptions()));
   if (!data)
     return data.takeError();
   if (llvm::Error error = data->checkFinite(request.evaluation))
@@ -28,7 +28,7 @@ llvm::Error Compilation::readEvaluation() {
 llvm::Error Compilation::openCalibration() {
   if (calibration)
     return llvm::Error::success();
-  auto opened = Calibration::open(functions(), request.calibration, request.recipe.images, request.jobs);
+  auto opened = Calibration::open(functions(), request.calibration, request.recipe.images.value_or(calibration::ImageOptions()), request.jobs);
   if (!opened)
     return opened.takeError();
   calibration = std::move(*opened);

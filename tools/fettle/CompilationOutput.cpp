@@ -139,6 +139,8 @@ llvm::json::Object Compilation::describe() {
       {"macs_by_precision", llvm::json::Object(result.macsByPrecision)},
       {"requantizations", llvm::json::Object(requantizations)},
       {"folded_nodes", std::move(foldedNodes)}};
+  if (!images.empty())
+    details["images"] = llvm::json::Object(images);
   if (result.tokens)
     details["tokens"] = tokensJson(*result.tokens, /*isMeasured=*/false);
   if (!result.layers.empty())

@@ -253,7 +253,7 @@ llvm::Error Compilation::drawTokens() {
       return error;
     shown = calibration.get();
   } else {
-    if (llvm::Error error = Calibration::open(functions(), request.pictureSamples, request.recipe.images, request.jobs).moveInto(evaluation))
+    if (llvm::Error error = Calibration::open(functions(), request.pictureSamples, request.recipe.images.value_or(calibration::ImageOptions()), request.jobs).moveInto(evaluation))
       return error;
     shown = evaluation.get();
   }

@@ -12,15 +12,17 @@ class App;
 
 namespace fettle::cli {
 
-/// --recipe and --set of verbs that run a model as it is: what they take of it are its images.* keys.
+/// --recipe and --set of verbs that run a model as it is: what they take of it are its images.* keys. Without --recipe, an artifact
+/// says itself how its images are prepared.
 class ImageRecipe {
 public:
   void addOptions(CLI::App &app);
-  /// Errors: exit code 2 for a mistake in the recipe, and for --set of what is no images.* key; 4 for a file.
-  llvm::Expected<calibration::ImageOptions> parse() const;
+  /// `paths` are what is run; of several artifacts that say it, the first is asked. Errors: exit code 2 for a mistake in the
+  /// recipe, and for --set of what is no images.* key; 4 for a file.
+  llvm::Expected<calibration::ImageOptions> parse(llvm::ArrayRef<std::string> paths) const;
 
 private:
-  std::string recipe = "float";
+  std::string recipe;
   std::vector<std::string> settings;
 };
 

@@ -122,6 +122,13 @@ static std::string storeColour(std::array<double, 3> &colour, llvm::StringRef te
   return isWrong ? ("three numbers for red, green and blue" + what + ", separated by commas, or one for all").str() : "";
 }
 
+/// How images are prepared, of which the recipe has something to say.
+static calibration::ImageOptions &imagesOf(Recipe &recipe) {
+  if (!recipe.images)
+    recipe.images.emplace();
+  return *recipe.images;
+}
+
 namespace {
 struct RecipeKey {
   std::string name;
@@ -235,22 +242,22 @@ static const std::vector<RecipeKey> &recipeKeys() {
          recipe.unsignedActivations = text == "as-is" ? std::nullopt : std::optional<bool>(text == "uint8");
          return "";
        }},
-      {"images.resize", [](Recipe &recipe, llvm::StringRef text) { return storePixels(recipe.images.resize, text); }},
-      {"images.crop", [](Recipe &recipe, llvm::StringRef text) { return storePixels(recipe.images.crop, text); }},
+      {"images.resize", [](Recipe &recipe, llvm::StringRef text) { return storePixels(imagesOf(recipe).resize, text); }},
+      {"images.crop", [](Recipe &recipe, llvm::StringRef text) { return storePixels(imagesOf(recipe).crop, text); }},
       {"images.mean",
-       [](Recipe &recipe, llvm::StringRef text) { return storeColour(recipe.images.mean, text, [](double) { return true; }, ""); }},
+       [](Recipe &recipe, llvm::StringRef text) { return storeColour(imagesOf(recipe).mean, text, [](double) { return true; }, ""); }},
       {"images.std",
        [](Recipe &recipe, llvm::StringRef text) {
-         return storeColour(recipe.images.std, text, [](double number) { return number >= 1e-6; }, ", 1e-6 or above");
+         return storeColour(imagesOf(recipe).std, text, [](double number) { return number >= 1e-6; }, ", 1e-6 or above");
        }},
       {"images.order",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
-         recipe.images.isBgr = text == "bgr";
+         imagesOf(recipe).isBgr = text == "bgr";
          return text == "rgb" || text == "bgr" ? "" : "rgb or bgr";
        }},
       {"images.layout",
        [](Recipe &recipe, llvm::StringRef text) -> std::string {
-         recipe.images.isChannelsFirst = text == "auto" ? std::nullopt : std::optional<bool>(text == "nchw");
+         imagesOf(recipe).isChannelsFirst = text == "auto" ? std::nullopt : std::optional<bool>(text == "nchw");
          return text == "nchw" || text == "nhwc" || text == "auto" ? "" : "nchw, nhwc or auto";
        }},
       {"golden.seed",

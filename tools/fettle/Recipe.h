@@ -45,8 +45,8 @@ struct Recipe {
   uint64_t goldenSeed = 0;
 
   TokenGoals tokens;
-  /// How folders of images are read as samples.
-  calibration::ImageOptions images;
+  /// How folders of images are read as samples; none: the recipe says nothing of them.
+  std::optional<calibration::ImageOptions> images;
 
   bool quantizes() const { return precision == "int8"; }
   bool refitsWeights() const { return quantizes() && quantization.weights.refits; }
