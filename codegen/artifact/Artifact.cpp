@@ -36,7 +36,7 @@ static llvm::Expected<Manifest> describeModel(const CompiledModel &model, const 
     described.outputs = describeTensors(specialization.outputs);
     for (const Step &step : specialization.steps) {
       const CompiledKernel &kernel = model.kernels[step.kernel];
-      described.steps.push_back({step.name, kernel.kind, kernel.symbol, step.tiles, step.macs, step.bytes});
+      described.steps.push_back({step.name, kernel.kind, kernel.symbol, step.tiles, step.macs, step.bytes, kernel.multiplies});
     }
   }
   manifest.numKernels = model.kernels.size();

@@ -38,6 +38,7 @@ struct Step {
 struct CompiledKernel {
   std::string symbol; ///< local to the artifact: "kernel_7"
   std::string kind;   ///< root op, for reports: "conv", "matmul", "map"
+  std::string multiplies = ""; ///< what it multiplies: "f32", "bf16", "int8"; empty: nothing
 };
 
 /// A stretch of the weights file.

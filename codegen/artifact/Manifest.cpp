@@ -72,7 +72,8 @@ static llvm::json::Array stepsToJson(const std::vector<Manifest::Step> &steps) {
                                        {"kernel", step.kernel},
                                        {"tiles", step.tiles},
                                        {"macs", step.macs},
-                                       {"bytes", step.bytes}});
+                                       {"bytes", step.bytes},
+                                       {"multiplies", step.multiplies}});
   return array;
 }
 
@@ -146,7 +147,8 @@ static bool fromJSON(const llvm::json::Value &value, Manifest::Tensor &tensor, l
 static bool fromJSON(const llvm::json::Value &value, Manifest::Step &step, llvm::json::Path path) {
   llvm::json::ObjectMapper mapper(value, path);
   return mapper && mapper.map("name", step.name) && mapper.map("kind", step.kind) && mapper.map("kernel", step.kernel) &&
-         mapper.map("tiles", step.tiles) && mapper.map("macs", step.macs) && mapper.map("bytes", step.bytes);
+         mapper.map("tiles", step.tiles) && mapper.map("macs", step.macs) && mapper.map("bytes", step.bytes) &&
+         mapper.mapOptional("multiplies", step.multiplies);
 }
 
 static bool fromJSON(const llvm::json::Value &value, Manifest::File &file, llvm::json::Path path) {

@@ -26,6 +26,7 @@ struct Manifest {
     std::string kind; ///< root op of the kernel
     std::string kernel;
     int64_t tiles = 0, macs = 0, bytes = 0;
+    std::string multiplies = ""; ///< CompiledKernel::multiplies
   };
   /// The model for one choice of input shapes; all have the same inputs and outputs but for their shapes.
   struct Specialization {

@@ -144,6 +144,18 @@ static int64_t totalMacs(nn::KernelOp kernel) {
   return macs;
 }
 
+/// The type of what is multiplied; both signs of integers have one name.
+static std::string multipliedType(nn::KernelOp kernel) {
+  for (Operation &op : kernel.getBody().front()) {
+    auto nnOp = dyn_cast<nn::NnOpInterface>(op);
+    if (!nnOp || nnOp.getMacs() == 0 || op.getNumOperands() == 0)
+      continue;
+    Type element = cast<RankedTensorType>(op.getOperand(0).getType()).getElementType();
+    return (element.isBF16() ? "bf" : isa<FloatType>(element) ? "f" : "int") + std::to_string(element.getIntOrFloatBitWidth());
+  }
+  return "";
+}
+
 static std::string nameOf(DictionaryAttr attributes, StringRef fallback, unsigned i) {
   if (auto name = attributes ? attributes.getAs<StringAttr>("nn.name") : StringAttr())
     return name.str();
@@ -303,7 +315,7 @@ llvm::Expected<CompiledModel> compileModule(ArrayRef<ModuleOp> modules, const Cp
     }
   for (Unit &unit : units) {
     auto kind = unit.kernel->getAttrOfType<StringAttr>("kind");
-    model.kernels.push_back({unit.symbol, kind ? kind.str() : std::string("map")});
+    model.kernels.push_back({unit.symbol, kind ? kind.str() : std::string("map"), multipliedType(unit.kernel)});
     model.objects.push_back(std::move(unit.object));
   }
   return model;

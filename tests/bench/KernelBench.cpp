@@ -1,6 +1,6 @@
 //===- KernelBench.cpp - the kernels of layer lists, one by one -----------===//
 //
-//   fettle_bench_layers [--int8] [--target=cpu:...] [--benchmark_...] FILE...     files as in tests/bench/layers
+//   fettle_bench_layers [--int8|--bf16] [--target=cpu:...] [--benchmark_...] FILE...     files as in tests/bench/layers
 //
 // Compiles each layer alone, times it on one thread in turns with what the machine can do (Roof.h), and sums over each
 // file: what the kernels by themselves allow, before anything stands between them. Google Benchmark repeats the calls and takes
@@ -106,7 +106,7 @@ std::optional<std::vector<Entry>> readList(const char *path, Precision precision
       return std::nullopt;
     }
     if (!layer) {
-      llvm::outs() << *line << ": left out, there is no integer form of it\n";
+      llvm::outs() << *line << ": left out, there is no such form of it\n";
       continue;
     }
     entries.push_back({path, line->str(), std::move(*layer)});
@@ -180,8 +180,8 @@ int run(int argc, char **argv) {
   std::string target = "cpu:native";
   std::vector<std::vector<Entry>> lists;
   for (int i = 1; i < count; ++i) {
-    if (llvm::StringRef(arguments[i]) == "--int8") {
-      precision = Precision::Int8;
+    if (llvm::StringRef flag = arguments[i]; flag == "--int8" || flag == "--bf16") {
+      precision = flag == "--int8" ? Precision::Int8 : Precision::Bf16;
       continue;
     }
     if (llvm::StringRef name = arguments[i]; name.consume_front("--target=")) {
@@ -201,7 +201,7 @@ int run(int argc, char **argv) {
   }
   Roof roof(precision, parsed->vectorBytes);
   if (roof.operations() == 0) {
-    llvm::errs() << "this core has no dot-product instruction to measure --int8 by\n";
+    llvm::errs() << "this core has no dot-product instruction to measure by\n";
     return 1;
   }
   Current current;

@@ -19,9 +19,9 @@ class Contraction {
 public:
   /// Shapes as "1x56x56x64"; `channels` is the last extent of the output.
   Contraction(Precision precision, std::string input, std::string weight, std::string output, int64_t channels)
-      : isInteger(precision == Precision::Int8), x(tensor(input, isInteger ? "ui8" : "f32")),
-        w(tensor(weight, isInteger ? "i8" : "f32")), sums(tensor(output, isInteger ? "i32" : "f32")),
-        floats(tensor(output)), bytes(tensor(output, "ui8")), channels(channels) {}
+      : isInteger(precision == Precision::Int8), isHalf(precision == Precision::Bf16),
+        x(tensor(input, isInteger ? "ui8" : isHalf ? "bf16" : "f32")), w(tensor(weight, isInteger ? "i8" : isHalf ? "bf16" : "f32")), sums(tensor(output, isInteger ? "i32" : "f32")),
+        floats(tensor(output)), bytes(tensor(output, "ui8")), halves(tensor(output, "bf16")), channels(channels) {}
 
   std::string write(llvm::StringRef op, llvm::StringRef attributes, bool isActivated) const {
     std::string bias = tensor(std::to_string(channels), "i32"), factors = tensor(std::to_string(channels));
@@ -32,10 +32,14 @@ public:
                                      attributes, x, w, isInteger ? ", " + bias : "", sums);
     if (isInteger)
       return head + ") -> " + bytes + " {\n" + body + requantize(factors);
-    if (!isActivated)
-      return head + ") -> " + sums + " {\n" + body + "  return %0 : " + sums + "\n}";
-    body += llvm::formatv("  %1 = nn.unary relu %0 : ({0}) -> {0}\n", sums);
-    return head + ") -> " + sums + " {\n" + body + "  return %1 : " + sums + "\n}";
+    body += isActivated ? llvm::formatv("  %1 = nn.unary relu %0 : ({0}) -> {0}\n", sums).str() : "";
+    std::string value = isActivated ? "%1" : "%0", type = sums;
+    if (isHalf) {
+      body += llvm::formatv("  %h = nn.cast {0} {{flushes} : ({1}) -> {2}\n", value, sums, halves);
+      value = "%h";
+      type = halves;
+    }
+    return head + ") -> " + type + " {\n" + body + "  return " + value + " : " + type + "\n}";
   }
 
 private:
@@ -46,8 +50,8 @@ private:
                          sums, floats, factors, bytes);
   }
 
-  bool isInteger;
-  std::string x, w, sums, floats, bytes;
+  bool isInteger, isHalf;
+  std::string x, w, sums, floats, bytes, halves;
   int64_t channels;
 };
 
@@ -56,7 +60,7 @@ using Numbers = llvm::ArrayRef<int64_t>;
 Layer makeProduct(Numbers v, Precision precision) {
   auto shape = [](int64_t rows, int64_t columns) { return std::to_string(rows) + "x" + std::to_string(columns); };
   Contraction contraction(precision, shape(v[0], v[1]), shape(v[1], v[2]), shape(v[0], v[2]), v[2]);
-  return {contraction.write("matmul", "", /*isActivated=*/false), double(v[0]) * v[1] * v[2]};
+  return {contraction.write("matmul", precision == Precision::Bf16 ? " {f32_sums}" : "", /*isActivated=*/false), double(v[0]) * v[1] * v[2]};
 }
 
 Layer makeConvolution(Numbers v, Precision precision) {
@@ -66,8 +70,8 @@ Layer makeConvolution(Numbers v, Precision precision) {
   std::string weight = llvm::formatv("{0}x{1}x{2}x{2}", o, c / groups, window);
   std::string attributes =
       llvm::formatv(" {{strides = array<i64: {0}, {0}>, pads = array<i64: {1}, {1}, {1}, {1}>, dilations = array<i64: 1, 1>, "
-                    "groups = {2} : i64, channels_last}",
-                    stride, pad, groups);
+                    "groups = {2} : i64, channels_last{3}}",
+                    stride, pad, groups, precision == Precision::Bf16 ? ", f32_sums" : "");
   return {Contraction(precision, x, weight, y, o).write("conv", attributes, /*isActivated=*/true),
           double(extent(h)) * extent(w) * o * (c / groups) * window * window};
 }
@@ -140,7 +144,7 @@ struct Kind {
   llvm::StringLiteral name;
   size_t numbers;
   Layer (*make)(Numbers numbers, Precision precision);
-  bool hasInt8 = false;
+  bool isContraction = false;
 };
 
 const Kind kinds[] = {
@@ -162,7 +166,7 @@ std::optional<Layer> parseLayer(llvm::StringRef line, Precision precision) {
   llvm::SmallVector<llvm::StringRef> words;
   line.split(words, ' ', -1, /*KeepEmpty=*/false);
   const Kind *kind = llvm::find_if(kinds, [&](const Kind &kind) { return kind.name == words[0]; });
-  if (kind == std::end(kinds) || words.size() != kind->numbers + 2 || (precision == Precision::Int8 && !kind->hasInt8))
+  if (kind == std::end(kinds) || words.size() != kind->numbers + 2 || (precision != Precision::F32 && !kind->isContraction))
     return std::nullopt;
   bool hasAxis = kind->name == "softmax" || kind->name == "mean";
   llvm::SmallVector<int64_t> numbers;

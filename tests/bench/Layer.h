@@ -11,6 +11,7 @@ namespace fettle::bench {
 
 enum class Precision {
   F32,
+  Bf16, ///< bf16 activations and weights, results rounded; contractions only
   Int8 ///< ui8 activations and i8 weights, requantized; contractions only
 };
 

@@ -8,7 +8,9 @@
 namespace fettle::bench {
 
 double Roof::sample(double seconds) {
-  double rate = precision == Precision::Int8 ? cli::measurePeakByteOps(seconds) : cli::measurePeakFlops(vectorBytes, seconds);
+  double rate = precision == Precision::Int8   ? cli::measurePeakByteOps(seconds)
+                : precision == Precision::Bf16 ? cli::measurePeakBf16Flops(seconds)
+                                               : cli::measurePeakFlops(vectorBytes, seconds);
   best = std::max(best, rate);
   return rate;
 }

@@ -5,6 +5,7 @@
 #include "tools/fettle/ModelContext.h"
 #include <CLI/CLI.hpp>
 #include <fstream>
+#include <map>
 #include <numeric>
 #include <unistd.h>
 
@@ -56,17 +57,27 @@ llvm::Expected<std::vector<double>> BenchCommand::measureCalls(Environment &envi
 
 llvm::json::Array BenchCommand::reportSteps(Environment &environment, llvm::ArrayRef<codegen::Manifest::Step> steps,
                                             llvm::ArrayRef<double> times, int64_t workingSet) {
-  double peak = measurePeakFlops() * threads, bandwidth = measureReadBandwidth(std::max<int64_t>(workingSet, 4096)) * threads;
+  double bandwidth = measureReadBandwidth(std::max<int64_t>(workingSet, 4096)) * threads;
   double total = std::accumulate(times.begin(), times.end(), 0.0);
+  // Each step has the peak of what it multiplies; that of single precision where the core has no instruction of its own for it.
+  std::map<std::string, double> peaks{{"f32", measurePeakFlops() * threads}};
+  for (const codegen::Manifest::Step &step : steps)
+    if (auto [peak, isNew] = peaks.try_emplace(step.multiplies); isNew) {
+      double rate = step.multiplies == "int8" ? measurePeakByteOps() : step.multiplies == "bf16" ? measurePeakBf16Flops() : 0;
+      peak->second = rate > 0 ? rate * threads : peaks["f32"];
+    }
   if (wantsText()) {
-    environment.out << llvm::formatv("\nmeasured peak {0:f1} GFLOP/s and, over {1:f2} MB, {2:f1} GB/s; steps sum to {3:f1} us\n",
-                                     peak / 1e9, workingSet / 1e6, bandwidth / 1e9, total * 1e6);
+    environment.out << "\nmeasured peak";
+    for (const auto &[type, peak] : peaks)
+      if (!type.empty())
+        environment.out << llvm::formatv(" {0:f1} Gop/s of {1},", peak / 1e9, type);
+    environment.out << llvm::formatv(" over {0:f2} MB {1:f1} GB/s; steps sum to {2:f1} us\n", workingSet / 1e6, bandwidth / 1e9, total * 1e6);
     environment.out << llvm::formatv("{0,10} {1,6} {2,12} {3,9} {4,7} {5,12} {6,8} {7,7}  {8,-12} {9}\n", "us", "share",
-                                     "MACs", "GFLOP/s", "% peak", "bytes", "GB/s", "% peak", "kind", "nodes");
+                                     "MACs", "Gop/s", "% peak", "bytes", "GB/s", "% peak", "kind", "nodes");
   }
   llvm::json::Array list;
   for (auto [step, time] : llvm::zip_equal(steps, times)) {
-    double flops = 2.0 * step.macs / time, rate = step.bytes / time;
+    double flops = 2.0 * step.macs / time, rate = step.bytes / time, peak = peaks[step.multiplies];
     if (wantsText())
       environment.out << llvm::formatv("{0,10:f2} {1,5:f1}% {2,12} {3,9:f1} {4,7:f1} {5,12} {6,8:f1} {7,7:f1}  {8,-12} {9}\n",
                                        time * 1e6, 100 * time / total, step.macs, flops / 1e9, 100 * flops / peak,
@@ -77,6 +88,7 @@ llvm::json::Array BenchCommand::reportSteps(Environment &environment, llvm::Arra
                                       {"us", time * 1e6},
                                       {"macs", step.macs},
                                       {"bytes", step.bytes},
+                                      {"multiplies", step.multiplies},
                                       {"gflops", flops / 1e9},
                                       {"percent_of_peak", 100 * flops / peak},
                                       {"percent_of_bandwidth", 100 * rate / bandwidth}});

@@ -81,7 +81,6 @@ private:
   std::vector<mlir::ModuleOp> modules();
   std::vector<mlir::func::FuncOp> functions();
   void printModules(llvm::raw_ostream &os);
-  void countPrecisions();
   void countRequantizations();
   llvm::json::Object describe();
   llvm::Expected<codegen::ArtifactOptions> describeArtifact();

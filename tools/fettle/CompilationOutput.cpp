@@ -15,20 +15,15 @@
 namespace fettle::cli {
 
 /// Multiply-adds by the type of what is multiplied, of the first specialization.
-void Compilation::countPrecisions() {
-  llvm::StringMap<int64_t> counts;
-  specializations.front().module->walk([&](nn::NnOpInterface op) {
-    int64_t macs = op.getMacs();
-    if (!macs || !op->getNumOperands())
-      return;
-    mlir::Type element = llvm::cast<mlir::RankedTensorType>(op->getOperand(0).getType()).getElementType();
-    std::string name = llvm::isa<mlir::FloatType>(element)
-                           ? (element.isBF16() ? "bf16" : "f" + std::to_string(element.getIntOrFloatBitWidth()))
-                           : "int" + std::to_string(element.getIntOrFloatBitWidth());
-    counts[name] += macs;
-  });
-  for (const auto &entry : counts)
-    result.macsByPrecision[entry.first().str()] = entry.second; // a StringRef key would not be copied
+static llvm::json::Object countPrecisions(const codegen::CompiledModel &model) {
+  std::map<std::string, int64_t> counts;
+  for (const codegen::Step &step : model.first().steps)
+    if (step.macs > 0)
+      counts[model.kernels[step.kernel].multiplies] += step.macs;
+  llvm::json::Object json;
+  for (const auto &[type, macs] : counts)
+    json[type] = macs;
+  return json;
 }
 
 /// Where values become 8 bits, by the rule; the network's inputs among them.
@@ -44,7 +39,6 @@ void Compilation::countRequantizations() {
 
 llvm::Error Compilation::generateCode(const CpuTarget &target) {
   begin("codegen");
-  countPrecisions();
   countRequantizations();
   codegen::CompileOptions options;
   options.jobs = request.jobs;
@@ -59,6 +53,7 @@ llvm::Error Compilation::generateCode(const CpuTarget &target) {
     return reject(problems, ExitCode::Rejected);
   }
   compiled = std::move(*model);
+  result.macsByPrecision = countPrecisions(*compiled);
   end();
   if (request.onnx())
     return llvm::Error::success();

@@ -28,7 +28,12 @@ static llvm::json::Object describeStep(const codegen::Manifest::Step &step, size
   return llvm::json::Object{{"step", index},      {"nodes", llvm::json::Array(nodesOf(step))},
                             {"kind", step.kind},  {"kernel", step.kernel},
                             {"macs", step.macs},  {"bytes", step.bytes},
-                            {"tiles", step.tiles}};
+                            {"tiles", step.tiles}, {"multiplies", step.multiplies}};
+}
+
+/// "conv", or "conv bf16" where it does not multiply single precision.
+static std::string kindOf(const codegen::Manifest::Step &step) {
+  return step.multiplies.empty() || step.multiplies == "f32" ? step.kind : step.kind + " " + step.multiplies;
 }
 
 /// One line for a step; where `node` is asked for, what it shares the step with.
@@ -36,12 +41,12 @@ static void printStep(llvm::raw_ostream &os, const codegen::Manifest::Step &step
                       llvm::StringRef node) {
   std::vector<std::string> nodes = nodesOf(step);
   if (node.empty()) {
-    os << llvm::formatv("{0,4}  {1,-10} {2,-14} {3,12} MACs {4,12} bytes  {5}\n", index, step.kernel, step.kind,
+    os << llvm::formatv("{0,4}  {1,-10} {2,-14} {3,12} MACs {4,12} bytes  {5}\n", index, step.kernel, kindOf(step),
                         step.macs, step.bytes, llvm::join(nodes, " + "));
     return;
   }
   llvm::erase(nodes, node);
-  os << node << ": runs in step " << index << " of " << numSteps << ", " << step.kernel << " (" << step.kind << ")\n"
+  os << node << ": runs in step " << index << " of " << numSteps << ", " << step.kernel << " (" << kindOf(step) << ")\n"
      << "  fused with  " << (nodes.empty() ? "nothing" : llvm::join(nodes, ", ")) << '\n'
      << "  the step    " << step.macs << " multiply-adds, " << step.bytes << " bytes read and written, " << step.tiles
      << " tiles\n";

@@ -15,6 +15,10 @@ double measurePeakFlops(int64_t vectorBytes = 64, double seconds = 0.1);
 /// instruction (vpdpbusd), measured likewise; 0 where it has none.
 double measurePeakByteOps(double seconds = 0.1);
 
+/// Multiply-adds of bf16 per second, times two, of one core by its dot-product
+/// instruction (vdpbf16ps), measured likewise; 0 where it has none.
+double measurePeakBf16Flops(double seconds = 0.1);
+
 /// Bytes per second that one core reads from `bytes` bytes of memory (at least 4096), over and over, measured
 /// for a tenth of a second: what its caches, or the memory behind them, give.
 double measureReadBandwidth(long bytes);
