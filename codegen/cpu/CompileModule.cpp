@@ -69,7 +69,7 @@ KernelCache::~KernelCache() = default;
 /// The builders, most special first; each refuses what is not its business.
 static FailureOr<LoweredKernel> buildKernel(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
   using Builder = FailureOr<LoweredKernel> (*)(nn::KernelOp, const CpuTarget &, OpBuilder &);
-  for (Builder builder : {buildDepthwise, buildContraction, buildAttention, buildRows, buildRecurrent, buildSequential, buildLoops}) {
+  for (Builder builder : {buildDepthwise, buildWinograd, buildContraction, buildAttention, buildRows, buildRecurrent, buildSequential, buildLoops}) {
     FailureOr<LoweredKernel> lowered = builder(kernel, target, b);
     if (succeeded(lowered))
       return lowered;

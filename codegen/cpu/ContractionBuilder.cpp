@@ -160,7 +160,7 @@ static FailureOr<LoweredKernel> buildProduct(nn::KernelOp kernel, nn::MatMulOp o
   Value lhsBatch = emitBroadcastIndex(b, p.lhsBatches, p.batches, batch);
   Value lhsBase = add(mul(row, rowStride), mul(lhsBatch, p.m * p.k));
   TilePrefetch prefetch(p.k / tile.stepsAtOnce(), isPacked ? tile.packedSize(p.k) : p.k * rhsStepStride);
-  if (isPacked && !panelsRunFastest) {
+  if (isPacked && !panelsRunFastest && rowTiles > 1) {
     Value next = mul(minIndex(b, add(place, index(1)), index(product(p.rhsBatches) * panels - 1)), tile.packedSize(p.k));
     prefetch.addWeights(b, tile.rhs, next, rows.getInductionVar(), rowTiles);
   }

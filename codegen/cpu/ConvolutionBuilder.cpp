@@ -261,7 +261,7 @@ FailureOr<LoweredKernel> buildConvolution(nn::KernelOp kernel, nn::ConvOp conv, 
   Value line = isOneRow ? e.index(0) : unit;
   Value image = arith::DivUIOp::create(b, line, e.index(s.oh)), oy = arith::RemUIOp::create(b, line, e.index(s.oh));
   TilePrefetch prefetch(s.r * s.s * channels / tile.stepsAtOnce(), panelSize);
-  if (!panelsRunFastest) {
+  if (!panelsRunFastest && units > 1) {
     Value next = e.mul(minIndex(b, e.add(panel, e.index(1)), e.index(panels - 1)), panelSize);
     prefetch.addWeights(b, tile.rhs, next, unit, units);
   }

@@ -16,8 +16,6 @@ constexpr int64_t fewestSteps = 48;
 constexpr unsigned mostShift = 4;
 
 void TilePrefetch::addWeights(ImplicitLocOpBuilder &b, Value buffer, Value panel, Value tile, int64_t tiles) {
-  if (tiles < 2)
-    return; // weights are read once, front to back: the processor sees that by itself
   weights = buffer;
   shift = std::min(llvm::Log2_64(tiles), mostShift);
   Value turn = arith::AndIOp::create(b, tile, indexConstant(b, (1 << shift) - 1));

@@ -6,9 +6,8 @@
 
 namespace fettle::codegen {
 
-/// Accumulators, one row of weights and what a step needs besides must fit the register file.
-static bool fits(const CpuTarget &target, int64_t rows, int64_t vectors, TileStep step) {
-  return rows * vectors + vectors * step.parts + step.temporaries <= target.vectorRegisters;
+bool fitsRegisters(const CpuTarget &target, TileShape tile, TileStep step) {
+  return tile.rows * tile.vectors + tile.vectors * step.parts + step.temporaries <= target.vectorRegisters;
 }
 
 TileStep multiplyAddStep(const CpuTarget &target) {
@@ -35,8 +34,8 @@ TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVector
   double bestCycles = 1e300;
   int64_t narrowest = vectors ? vectors : 1, widest = vectors ? vectors : std::min(maxTileVectors, columnVectors);
   for (TileShape tile{1, narrowest}; tile.vectors <= widest; ++tile.vectors)
-    for (tile.rows = 1; tile.rows <= std::min<int64_t>(28, rows); ++tile.rows) {
-      if (!fits(target, tile.rows, tile.vectors, step))
+    for (tile.rows = 1; tile.rows <= std::min(maxTileRows, rows); ++tile.rows) {
+      if (!fitsRegisters(target, tile, step))
         continue;
       double cycles = tileCycles(rows, columnVectors, step, tile);
       if (cycles < bestCycles) {

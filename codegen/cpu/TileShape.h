@@ -30,7 +30,9 @@ struct TileStep {
 TileStep multiplyAddStep(const CpuTarget &target);
 /// `vectors`: the width of the tile, where that is not free; one that does not fit gives a tile without vectors.
 TileShape chooseTile(const CpuTarget &target, int64_t rows, int64_t columnVectors, TileStep step, int64_t vectors = 0);
-constexpr int64_t maxTileVectors = 8;
+constexpr int64_t maxTileRows = 28, maxTileVectors = 8;
+/// Whether accumulators, one row of weights and what a step needs besides fit the register file.
+bool fitsRegisters(const CpuTarget &target, TileShape tile, TileStep step);
 
 /// The estimate, for one step of the reduction of the whole output.
 double tileCycles(int64_t rows, int64_t columnVectors, TileStep step, TileShape tile);

@@ -9,8 +9,8 @@ namespace fettle::test {
 /// The builders in the order in which the compiler asks them.
 inline mlir::FailureOr<codegen::LoweredKernel> buildAny(nn::KernelOp kernel, const CpuTarget &target,
                                                         mlir::OpBuilder &b) {
-  for (auto builder : {codegen::buildDepthwise, codegen::buildContraction, codegen::buildAttention, codegen::buildRows,
-                       codegen::buildRecurrent, codegen::buildSequential})
+  for (auto builder : {codegen::buildDepthwise, codegen::buildWinograd, codegen::buildContraction, codegen::buildAttention,
+                       codegen::buildRows, codegen::buildRecurrent, codegen::buildSequential})
     if (mlir::FailureOr<codegen::LoweredKernel> lowered = builder(kernel, target, b); mlir::succeeded(lowered))
       return lowered;
   return codegen::buildLoops(kernel, target, b);

@@ -165,10 +165,10 @@ struct KernelRun::Call {
   }
 };
 
-std::vector<HostTensor> KernelRun::run(ArrayRef<HostTensor> operands) {
+std::vector<HostTensor> KernelRun::run(ArrayRef<HostTensor> operands, int64_t tilesPerCall) {
   Call call(*this, operands, /*isFenced=*/true);
-  for (int64_t tile = tileCount; tile-- > 0;)
-    entry(call.pointers.data(), tile, tile + 1);
+  for (int64_t end = tileCount; end > 0; end -= tilesPerCall)
+    entry(call.pointers.data(), std::max<int64_t>(0, end - tilesPerCall), end);
   std::vector<HostTensor> results;
   for (auto [i, type] : llvm::enumerate(outputs)) {
     HostTensor &result = results.emplace_back(type);

@@ -37,8 +37,8 @@ public:
   llvm::ArrayRef<mlir::RankedTensorType> inputTypes() const { return inputs; }
   llvm::ArrayRef<mlir::RankedTensorType> outputTypes() const { return outputs; }
 
-  /// Runs every tile, the last one first, each in its own call.
-  std::vector<HostTensor> run(llvm::ArrayRef<HostTensor> operands);
+  /// Runs every tile, the last ones first, `tilesPerCall` in each call.
+  std::vector<HostTensor> run(llvm::ArrayRef<HostTensor> operands, int64_t tilesPerCall = 1);
   std::vector<HostTensor> reference(llvm::ArrayRef<HostTensor> operands);
   /// A call over all tiles on these operands, to be made any number of times while the run lives.
   std::function<void()> prepare(llvm::ArrayRef<HostTensor> operands);

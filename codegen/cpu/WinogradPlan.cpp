@@ -1,0 +1,141 @@
+//===- WinogradPlan.cpp - which convolutions, in which blocks -------------===//
+//
+// Problem. More tiles in a block mean that the weights, 16/9 of their size, are read less often; but the transformed
+// input of a block must stay in the second-level cache, on a stack of bounded size, and the rows of a block are
+// best a multiple of the register tile's.
+//
+// Example. 14x14 pixels, 256 channels to 256: 49 tiles, 4.2 MB of weights. One block would take 0.9 MB of scratch; two,
+// of 25 and 24 tiles, take 0.5 MB, in two register tiles of 13 rows each. 512 channels to 512 on 7x7 pixels have 16
+// tiles, whose work is done before their 16.8 MB of weights have come from memory: that stays direct.
+//
+// Method. All numbers of blocks are tried with all register tiles, and what takes the fewest cycles is taken: those of
+// the products (TileShape.h), of starting and storing register tiles, of the transforms; or those in which the weights
+// come, where these are more.
+//
+// Cost. Some ten thousand estimates, a few milliseconds. Of 27 convolutions of 8 to 512 channels, measured on one Zen 5 core with
+// AVX-512 and with AVX2, none that the estimate takes is slower than direct; a few that would gain up to a third are left out,
+// those with large weights and few pixels, since they were measured with their weights in the cache.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cpu/WinogradPlan.h"
+#include "codegen/cpu/WinogradTransform.h"
+#include "llvm/Support/MathExtras.h"
+#include <cmath>
+
+namespace fettle::codegen {
+
+/// Stack bytes of a call, at most.
+constexpr int64_t mostScratch = 512 * 1024;
+/// Pieces of work, so that several threads find some, evenly; and what of one thread's time is given for an even division
+/// between two of them, at most.
+constexpr int64_t wantedPieces = 8;
+constexpr double sharingWorth = 0.25;
+/// Bytes of weights that come in a cycle: from memory, which is where the first block finds them; from the third level of
+/// the cache; and mostly from the second.
+constexpr double memoryBytes = 5.5, farBytes = 24, nearBytes = 64;
+/// Weights up to which size a later block finds them there.
+constexpr int64_t nearWeights = 2 << 20, farWeights = 8 << 20;
+/// What of weights stays in the first level of the cache, bytes a cycle from the second, and what stays in that.
+constexpr int64_t firstCache = 32 * 1024;
+constexpr double loadBytes = 32;
+constexpr int64_t secondCache = 1 << 20;
+/// Cycles to begin and end one register tile besides its stores, and to find the place of one tile of the output.
+constexpr double tileStart = 20, placeStart = 25;
+
+/// Elements of a row of at least `elements`, in an odd number of cache lines: rows below each other then lie in different sets.
+static int64_t oddLines(int64_t elements) {
+  constexpr int64_t line = 16;
+  return (llvm::divideCeil(elements, line) | 1) * line;
+}
+
+static int64_t scratchBytes(const WinogradPlan &plan, const ConvolutionShape &s, int64_t lanes) {
+  int64_t products = winogradPositions * plan.mostTiles() * plan.product.vectors * lanes;
+  return 4 * (winogradPositions * (plan.rowStride + plan.positionStride) + products);
+}
+
+static int64_t panelsOf(const WinogradPlan &plan, const ConvolutionShape &s, int64_t lanes) {
+  return llvm::divideCeil(s.o, lanes * plan.product.vectors);
+}
+
+/// Work and the arrival of what it needs go on at the same time, not perfectly.
+static double overlap(double work, double arrival) { return std::max(work, arrival) + std::min(work, arrival) / 4; }
+
+static double estimateCycles(const WinogradPlan &plan, const ConvolutionShape &s, const CpuTarget &target) {
+  int64_t lanes = target.vectorBytes / 4, channelVectors = llvm::divideCeil(s.c, lanes), columnVectors = llvm::divideCeil(s.o, lanes);
+  int64_t panels = panelsOf(plan, s, lanes), registerTiles = llvm::divideCeil(plan.mostTiles(), plan.product.rows) * panels;
+  // The weights of a step are loaded by each row of register tiles, from the second level where they do not stay in the first.
+  double step = tileCycles(plan.mostTiles(), columnVectors, multiplyAddStep(target), plan.product) * (target.hasFma ? 1 : 2);
+  double loads = double(llvm::divideCeil(plan.mostTiles(), plan.product.rows)) * columnVectors * target.vectorBytes / loadBytes;
+  int64_t weights = plan.product.vectors * target.vectorBytes * s.c;
+  if (weights >= firstCache)
+    step = std::max(step, loads);
+  if (weights > firstCache / 2)
+    step += loads / 4;
+  double block = winogradPositions * (step * s.c + registerTiles * (tileStart + plan.product.rows * plan.product.vectors));
+  // Sixteen stores a vector; with few registers what is between them is stored too.
+  double vector = target.vectorRegisters < 32 ? 40 : 24;
+  double transforms = plan.tiles * ((channelVectors + columnVectors) * vector + (1 + panels) * placeStart);
+  double bytes = 4.0 * winogradPositions * s.c * s.o;
+  double again = bytes / (bytes > farWeights ? memoryBytes : bytes > nearWeights ? farBytes : nearBytes);
+  // Weights of a panel that push the transformed input out of the second level make each panel wait for it.
+  double input = 4.0 * winogradPositions * plan.positionStride;
+  if (scratchBytes(plan, s, lanes) + bytes / panels > secondCache)
+    block += panels * input / farBytes;
+  double pieces = plan.blocks * panels, unevenness = 2 * std::ceil(pieces / 2) / pieces - 1;
+  return (overlap(block, bytes / memoryBytes) + (plan.blocks - 1) * overlap(block, again) + transforms) * (1 + sharingWorth * unevenness);
+}
+
+mlir::FailureOr<WinogradPlan> WinogradPlan::choose(const ConvolutionShape &s, const CpuTarget &target, int64_t panelVectors) {
+  if (s.r != 3 || s.s != 3 || s.strideX != 1 || s.strideY != 1 || s.dilationX != 1 || s.dilationY != 1 || s.groups != 1)
+    return mlir::failure();
+  int64_t lanes = target.vectorBytes / 4, columnVectors = llvm::divideCeil(s.o, lanes);
+  WinogradPlan plan;
+  plan.tilesY = llvm::divideCeil(s.oh, winogradOutput);
+  plan.tilesX = llvm::divideCeil(s.ow, winogradOutput);
+  plan.tiles = s.n * plan.tilesY * plan.tilesX;
+  plan.rowStride = oddLines(llvm::alignTo(s.c, lanes));
+  WinogradPlan best = plan;
+  best.blocks = 0;
+  TileStep step = multiplyAddStep(target);
+  for (int64_t tiles = std::min<int64_t>(plan.tiles, mostScratch / (4 * winogradPositions * plan.rowStride)); tiles > 0; --tiles) {
+    plan.blocks = llvm::divideCeil(plan.tiles, tiles);
+    plan.positionStride = oddLines(plan.mostTiles() * plan.rowStride);
+    // No more rows than the smallest block has: the last register tile is moved back over its neighbour.
+    for (TileShape tile{1, 1}; tile.vectors <= std::min(maxTileVectors, columnVectors); ++tile.vectors)
+      for (tile.rows = 1; tile.rows <= std::min(maxTileRows, plan.fewestTiles()); ++tile.rows) {
+        plan.product = tile;
+        bool isFree = panelVectors == 0 || tile.vectors == panelVectors;
+        if (!isFree || !fitsRegisters(target, tile, step) || scratchBytes(plan, s, lanes) > mostScratch)
+          continue;
+        plan.cycles = estimateCycles(plan, s, target);
+        if (best.blocks == 0 || plan.cycles < best.cycles)
+          best = plan;
+      }
+  }
+  if (best.blocks == 0)
+    return mlir::failure();
+  int64_t panels = panelsOf(best, s, lanes);
+  auto isEven = [&] { return best.blocks * best.parts >= 2 * wantedPieces || (best.blocks * best.parts) % 2 == 0; };
+  while (best.parts < panels && (best.blocks * best.parts < wantedPieces || !isEven()))
+    ++best.parts;
+  return best;
+}
+
+/// Taps of all windows of one axis that lie inside the input.
+static int64_t tapsInside(int64_t input, int64_t output, int64_t window, int64_t pad) {
+  int64_t taps = 0;
+  for (int64_t tap = 0; tap < window; ++tap)
+    taps += std::max<int64_t>(0, std::min(output, input + pad - tap) - std::max<int64_t>(0, pad - tap));
+  return taps;
+}
+
+double directCycles(const ConvolutionShape &s, const CpuTarget &target) {
+  int64_t columnVectors = llvm::divideCeil(s.o, target.vectorBytes / 4);
+  TileStep step = multiplyAddStep(target);
+  double rowOfOneTap = tileCycles(s.ow, columnVectors, step, chooseTile(target, s.ow, columnVectors)) * s.c * (target.hasFma ? 1 : 2);
+  double taps = double(tapsInside(s.h, s.oh, s.r, s.padY)) * tapsInside(s.w, s.ow, s.s, s.padX) / s.ow;
+  return overlap(rowOfOneTap * taps * s.n, 4.0 * s.r * s.s * s.c * s.o / memoryBytes);
+}
+
+} // namespace fettle::codegen

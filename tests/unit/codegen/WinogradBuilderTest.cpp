@@ -1,0 +1,170 @@
+//===- WinogradBuilderTest.cpp - 3x3 convolutions with fewer products -----===//
+
+#include "codegen/cpu/WinogradPlan.h"
+#include "tests/unit/codegen/RunKernel.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace fettle;
+using namespace fettle::test;
+
+namespace {
+
+constexpr llvm::StringLiteral targets[] = {"cpu:native", "cpu:x86-64-v4", "cpu:x86-64-v3", "cpu:x86-64-v2"};
+
+std::string tensor(llvm::ArrayRef<int64_t> shape, llvm::StringRef element = "f32") {
+  return ("tensor<" + llvm::join(llvm::map_range(shape, [](int64_t extent) { return std::to_string(extent); }), "x") + "x" + element + ">").str();
+}
+
+/// A convolution, channels last; pads as in ONNX: top, left, bottom, right.
+struct Convolution {
+  int64_t n, h, w, c, o;
+  std::array<int64_t, 4> pads = {1, 1, 1, 1};
+  bool hasBias = true, hasResidual = false;
+  int64_t window = 3, stride = 1, dilation = 1, groups = 1;
+  llvm::StringRef element = "f32";
+
+  int64_t extent(int64_t input, int64_t pad) const { return (input + pad - (window - 1) * dilation - 1) / stride + 1; }
+  std::string text(bool weightIsConstant = true) const {
+    std::string x = tensor({n, h, w, c}, element), k = tensor({o, c / groups, window, window}, element), b = tensor({o}, element);
+    std::string y = tensor({n, extent(h, pads[0] + pads[2]), extent(w, pads[1] + pads[3]), o}, element);
+    std::string weight = weightIsConstant ? " {test.weight}" : "";
+    std::string text = "func.func @f(%x: " + x + ", %w: " + k + weight + (hasBias ? ", %b: " + b + " {test.weight}" : "") +
+                       (hasResidual ? ", %r: " + y : "") + ") -> " + y + " {\n";
+    text += llvm::formatv("  %0 = nn.conv %x, %w{0} {{strides = array<i64: {1}, {1}>, pads = array<i64: {2}, {3}, {4}, {5}>, "
+                          "dilations = array<i64: {6}, {6}>, groups = {7} : i64, channels_last} : ({8}, {9}{10}) -> {11}\n",
+                          hasBias ? ", %b" : "", stride, pads[0], pads[1], pads[2], pads[3], dilation, groups, x, k, hasBias ? ", " + b : "", y);
+    if (!hasResidual)
+      return text + "  return %0 : " + y + "\n}";
+    text += llvm::formatv("  %1 = nn.binary add %0, %r : ({0}, {0}) -> {0}\n  %2 = nn.unary relu %1 : ({0}) -> {0}\n", y);
+    return text + "  return %2 : " + y + "\n}";
+  }
+};
+
+llvm::SmallVector<HostTensor> randomOperands(const KernelRun &run) {
+  llvm::SmallVector<HostTensor> operands;
+  for (mlir::RankedTensorType type : run.inputTypes())
+    operands.push_back(randomTensor(type, operands.size() + 1, -2, 2));
+  return operands;
+}
+
+/// The largest distance from `exact`.
+double largestError(const HostTensor &actual, const std::vector<double> &exact) {
+  double largest = 0;
+  for (size_t i = 0; i < exact.size(); ++i)
+    largest = std::max(largest, std::abs(actual.doubleAt(i) - exact[i]));
+  return largest;
+}
+
+codegen::ConvolutionShape shapeOf(int64_t pixels, int64_t c, int64_t o) {
+  return {1, pixels, pixels, c, pixels, pixels, o, 3, 3, 1, 1, 1, 1, 1, 1, 1};
+}
+
+TEST(WinogradBuilder, MatchesTheReference) {
+  const Convolution cases[] = {
+      {1, 12, 12, 16, 32},                             // whole tiles, whole vectors
+      {2, 9, 7, 20, 40, {1, 1, 1, 1}, true, true},     // odd extents, a batch, tails of vectors, a residual stream
+      {1, 8, 9, 5, 3, {0, 0, 0, 0}},                   // no padding, less than a vector
+      {1, 7, 10, 33, 50, {0, 1, 1, 0}, false, true},   // padding on two sides, no bias
+      {3, 5, 4, 17, 70, {2, 2, 1, 0}, true, true},     // more padding than a window needs; a panel moved back
+      {1, 1, 1, 8, 24},                                // one pixel
+      {1, 2, 40, 24, 16, {1, 1, 1, 1}, false},         // patches larger than the input is high
+      {1, 30, 31, 64, 16, {1, 1, 1, 1}, true, true},   // several blocks
+  };
+  for (llvm::StringRef target : targets)
+    for (const Convolution &convolution : cases) {
+      SCOPED_TRACE(target.str());
+      MatchOptions options;
+      options.target = target;
+      options.low = -1;
+      options.high = 1;
+      expectMatchesReference(convolution.text(), codegen::buildWinogradAnywhere, options);
+    }
+}
+
+TEST(WinogradBuilder, ResultsDoNotDependOnHowTilesAreCut) {
+  for (const Convolution &convolution : {Convolution{1, 27, 27, 40, 100, {1, 1, 1, 1}, true, true}, Convolution{2, 60, 62, 64, 32}}) {
+    KernelRun run(convolution.text(), codegen::buildWinogradAnywhere);
+    ASSERT_TRUE(run.built());
+    EXPECT_GE(run.tiles(), 3);
+    auto operands = randomOperands(run);
+    HostTensor oneByOne = run.run(operands).front();
+    for (int64_t tiles : {int64_t(2), run.tiles() - 1, run.tiles()})
+      EXPECT_EQ(run.run(operands, tiles).front().bytes(), oneByOne.bytes()) << tiles;
+  }
+}
+
+TEST(WinogradBuilder, ErrorsAreLikeThoseOfTheDirectAlgorithm) {
+  constexpr int64_t pixels = 14, outputs = 32;
+  for (int64_t channels : {4, 32, 256}) {
+    Convolution convolution{1, pixels, pixels, channels, outputs, {1, 1, 1, 1}, false};
+    KernelRun winograd(convolution.text(), codegen::buildWinogradAnywhere), direct(convolution.text(), codegen::buildContraction);
+    ASSERT_TRUE(winograd.built() && direct.built());
+    auto operands = randomOperands(winograd);
+    auto input = [&](int64_t y, int64_t x, int64_t c) {
+      bool isInside = y >= 0 && y < pixels && x >= 0 && x < pixels;
+      return isInside ? operands[0].doubleAt((y * pixels + x) * channels + c) : 0;
+    };
+    std::vector<double> exact;
+    for (int64_t y = 0; y < pixels; ++y)
+      for (int64_t x = 0; x < pixels; ++x)
+        for (int64_t o = 0; o < outputs; ++o) {
+          double sum = 0;
+          for (int64_t tap = 0; tap < 9; ++tap)
+            for (int64_t c = 0; c < channels; ++c)
+              sum += input(y + tap / 3 - 1, x + tap % 3 - 1, c) * operands[1].doubleAt((o * channels + c) * 9 + tap);
+          exact.push_back(sum);
+        }
+    double error = largestError(winograd.run(operands).front(), exact), errorOfDirect = largestError(direct.run(operands).front(), exact);
+    EXPECT_LE(error, 3 * errorOfDirect) << channels << " channels";
+  }
+}
+
+TEST(WinogradBuilder, RefusesOtherConvolutions) {
+  auto isBuilt = [](const Convolution &convolution, bool weightIsConstant = true) {
+    return KernelRun(convolution.text(weightIsConstant), codegen::buildWinogradAnywhere).built();
+  };
+  Convolution base{1, 12, 12, 16, 16}, strided = base, dilated = base, grouped = base, wide = base, half = base;
+  strided.stride = 2;
+  dilated.dilation = 2;
+  grouped.groups = 2;
+  wide.window = 5;
+  half.element = "f16";
+  EXPECT_TRUE(isBuilt(base));
+  for (const Convolution &other : {strided, dilated, grouped, wide, half})
+    EXPECT_FALSE(isBuilt(other)) << other.text();
+  EXPECT_FALSE(isBuilt(base, /*weightIsConstant=*/false));
+}
+
+TEST(WinogradBuilder, LeavesToTheDirectAlgorithmWhatThatDoesFaster) {
+  auto isTaken = [](int64_t pixels, int64_t c, int64_t o) {
+    return KernelRun(Convolution{1, pixels, pixels, c, o}.text(), codegen::buildWinograd, "cpu:x86-64-v4").built();
+  };
+  EXPECT_TRUE(isTaken(56, 64, 64));
+  EXPECT_TRUE(isTaken(14, 256, 256));
+  EXPECT_FALSE(isTaken(32, 3, 16));    // the transforms take longer than the products
+  EXPECT_FALSE(isTaken(7, 512, 512));  // the weights take longer to come than the products to compute
+}
+
+TEST(WinogradPlan, BlocksFitTheStackAndTheirRegisterTiles) {
+  for (llvm::StringRef name : {"cpu:x86-64-v2", "cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:aarch64"}) {
+    CpuTarget target = llvm::cantFail(parseCpuTarget(name));
+    for (int64_t pixels : {1, 4, 7, 13, 28, 112})
+      for (int64_t c : {1, 16, 24, 64, 250, 512})
+        for (int64_t o : {1, 16, 40, 256}) {
+          auto plan = codegen::WinogradPlan::choose(shapeOf(pixels, c, o), target, /*panelVectors=*/0);
+          ASSERT_TRUE(mlir::succeeded(plan));
+          int64_t lanes = target.vectorBytes / 4, panelColumns = plan->product.vectors * lanes;
+          EXPECT_LE(plan->product.rows, plan->fewestTiles());
+          EXPECT_LE(4 * 16 * (plan->rowStride + plan->positionStride + plan->mostTiles() * panelColumns), 512 * 1024);
+          EXPECT_GE(plan->positionStride, plan->mostTiles() * plan->rowStride);
+          EXPECT_LE((plan->parts - 1) * panelColumns, o);
+        }
+  }
+  CpuTarget target = llvm::cantFail(parseCpuTarget("cpu:x86-64-v4"));
+  EXPECT_TRUE(mlir::failed(codegen::WinogradPlan::choose(shapeOf(56, 1 << 14, 64), target, /*panelVectors=*/0)));
+}
+
+} // namespace
