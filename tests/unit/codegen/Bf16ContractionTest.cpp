@@ -143,6 +143,13 @@ TEST(Bf16Contraction, RandomConvolutions) {
   }
 }
 
+/// What register tiles do not take: a wide window with padding.
+TEST(Bf16Contraction, LoopsTakeTheRest) {
+  std::string text = Convolution{1, 3, 40, 4, 6, 1, 19, 1, 3, 3}.text(/*rounds=*/false);
+  EXPECT_FALSE(KernelRun(text, codegen::buildContraction).built());
+  expectMatchesReference(text, codegen::buildLoops);
+}
+
 /// An odd run ends with half a word: what is beside it is neither read nor multiplied, be it infinite.
 TEST(Bf16Contraction, InfinitiesStayWhereTheyAre) {
   for (int64_t k : {1, 3, 5, 6}) {

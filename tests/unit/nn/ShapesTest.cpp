@@ -48,6 +48,10 @@ TEST(NnShapes, MatMul) {
                  {"tensor<2x0xf32>", "tensor<0x3xf32>"});
   expectAccepted("nn.matmul %0, %1 : (tensor<2x4xui8>, tensor<4x3xi8>) -> tensor<2x3xi32>",
                  {"tensor<2x4xui8>", "tensor<4x3xi8>"});
+  expectAccepted("nn.matmul %0, %1, %2 {f32_sums} : (tensor<2x4xbf16>, tensor<4x3xbf16>, tensor<3xf32>) -> tensor<2x3xf32>",
+                 {"tensor<2x4xbf16>", "tensor<4x3xbf16>", "tensor<3xf32>"});
+  expectRefused("nn.matmul %0, %1 {f32_sums} : (tensor<2x4xbf16>, tensor<4x3xf32>) -> tensor<2x3xf32>",
+                {"tensor<2x4xbf16>", "tensor<4x3xf32>"}, "both must be bf16");
   expectRefused("nn.matmul %0, %1 : (tensor<2x4xf32>, tensor<5x3xf32>) -> tensor<2x3xf32>",
                 {"tensor<2x4xf32>", "tensor<5x3xf32>"}, "sums over 4 and 5 elements");
   expectRefused("nn.matmul %0, %1 : (tensor<4xf32>, tensor<4x3xf32>) -> tensor<3xf32>",
