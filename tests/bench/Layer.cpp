@@ -177,6 +177,9 @@ std::optional<Layer> parseLayer(llvm::StringRef line, Precision precision) {
       return std::nullopt;
     numbers.push_back(number);
   }
+  bool isDepthwise = kind->name == "conv" && numbers[6] > 1 && numbers[6] == numbers[2];
+  if (isDepthwise && precision == Precision::Bf16)
+    return std::nullopt; // stays in single precision (Bf16Products.cpp)
   Layer layer = kind->make(numbers, precision);
   layer.count = numbers.back();
   return layer;
