@@ -112,13 +112,13 @@ private:
 };
 } // namespace
 
-Samples Samples::random(ArrayRef<InputSpec> inputs, int64_t count, uint64_t seed) {
+Samples Samples::random(ArrayRef<InputSpec> inputs, uint64_t seed) {
   Samples samples;
   samples.specs.assign(inputs.begin(), inputs.end());
-  samples.count = count;
+  samples.count = 1;
   Noise noise(seed);
   for (const InputSpec &input : inputs) {
-    SmallVector<int64_t> shape{count};
+    SmallVector<int64_t> shape{1};
     llvm::append_range(shape, input.type.getShape());
     auto array = std::make_shared<HostTensor>(RankedTensorType::get(shape, input.type.getElementType()));
     Type element = input.type.getElementType();

@@ -36,9 +36,9 @@ public:
   /// no inputs are left alone.
   static llvm::Expected<Samples> cut(llvm::ArrayRef<InputSpec> inputs, std::vector<NamedTensor> arrays);
 
-  /// `count` samples of seeded noise: floats from the normal distribution,
+  /// One sample of seeded noise: floats from the normal distribution,
   /// integers from 0 to below the limit, booleans true. Equal seeds give equal samples anywhere.
-  static Samples random(llvm::ArrayRef<InputSpec> inputs, int64_t count, uint64_t seed);
+  static Samples random(llvm::ArrayRef<InputSpec> inputs, uint64_t seed);
 
   /// An error that names the first array and sample with a NaN or an infinity.
   llvm::Error checkFinite() const;

@@ -115,6 +115,8 @@ def check_mistakes(scratch):
     evaluate("one", USAGE, ["three numbers"], "--set", "images.mean=1,2")
     evaluate("one", USAGE, ["1e-6 or above"], "--set", "images.std=0")
     evaluate("one", USAGE, ["only images.* keys"], "--set", "golden.seed=1")
+    evaluate(os.path.join("one", "a.png"), USAGE, ["changes nothing here", "a folder of images"], "--set", "images.resize=8")
+    expectations.expect(USAGE, "bench", MODEL, *BOUND, "--set", "images.resize=8", says=["changes nothing here"])
     expectations.expect(REJECTED, "evaluate", MODEL, "--dim", "batch=2", os.path.join(scratch, "one"), says=["no multiple of 2"])
     decoder = os.path.join(FOLDER, "digits_decoder", "model.onnx")
     expectations.expect(REJECTED, "evaluate", decoder, *BOUND, "--dim", "seq=16", os.path.join(scratch, "one"), says=["takes no images"])

@@ -102,7 +102,7 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();
-  auto images = imageRecipe.parse({path});
+  auto images = imageRecipe.parse({path}, dataPath);
   if (!images)
     return images.takeError();
   auto subject = Subject::open(environment, context, path, *bindings);
@@ -112,7 +112,7 @@ llvm::Expected<ExitCode> BenchCommand::run(Environment &environment) {
   specialization = (*subject)->specializations().front();
   std::optional<calibration::Samples> samples;
   if (dataPath.empty()) {
-    samples = calibration::Samples::random((*subject)->inputs(specialization), 1, 0);
+    samples = calibration::Samples::random((*subject)->inputs(specialization), /*seed=*/0);
   } else {
     auto data = readSamples(context, **subject, dataPath, *images);
     if (!data)

@@ -24,7 +24,7 @@ void CompareCommand::addOptions(CLI::App &app) {
       ->check(CLI::Range(int64_t(1), int64_t(1) << 30))
       ->capture_default_str()
       ->excludes(data);
-  app.add_option("--seed", seed, "of the random samples")->type_name("N")->capture_default_str();
+  app.add_option("--seed", seed, "of the first random sample; the next one has the next seed")->type_name("N")->capture_default_str();
   app.add_option("--rtol", relative, "allowed |a-b| per |b|; default: by the numeric class of the ops")
       ->type_name("R")
       ->check(CLI::NonNegativeNumber);
@@ -85,7 +85,7 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();
-  auto images = imageRecipe.parse({second, first});
+  auto images = imageRecipe.parse({second, first}, dataPath);
   if (!images)
     return images.takeError();
   BindingChoices merged = *bindings, saved[2];
@@ -140,13 +140,13 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
   Progress progress(environment, common->size());
   for (size_t specialization : *common) {
     progress.begin("compare");
-    calibration::Samples samples =
-        data ? data->samples : calibration::Samples::random((*b)->inputs(specialization), randomSamples, seed);
+    const std::vector<calibration::InputSpec> specs = (*b)->inputs(specialization);
+    const int64_t size = data ? data->samples.size() : randomSamples;
     shapes.push_back((*b)->manifest().shapesOf(specialization));
-    count += samples.size();
-    for (int64_t i = 0; i < samples.size(); ++i) {
-      progress.advance(i, samples.size(), "samples");
-      std::vector<HostTensor> inputs = samples.sample(i);
+    count += size;
+    for (int64_t i = 0; i < size; ++i) {
+      progress.advance(i, size, "samples");
+      std::vector<HostTensor> inputs = data ? data->samples.sample(i) : calibration::Samples::random(specs, seed + uint64_t(i)).sample(0);
       auto answerA = (*modelA)->run(inputs, &context);
       if (!answerA)
         return answerA.takeError();
@@ -160,7 +160,6 @@ llvm::Expected<ExitCode> CompareCommand::run(Environment &environment) {
                     argmax(answerB->front(), 0, answerB->front().numElements());
     }
   }
-
   progress.finish();
 
   bool within = true;

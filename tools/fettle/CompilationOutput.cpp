@@ -197,7 +197,7 @@ llvm::Expected<codegen::ArtifactOptions> Compilation::describeArtifact() {
       if (bytes > largestSampleBytes)
         return makeFailure(ExitCode::Rejected, request.model + ": the inputs of one call take " + llvm::Twine(bytes >> 20) + " MiB, more than 1024",
                            "give smaller sizes with --dim or --shape");
-      auto samples = calibration::Samples::random(specialized.noise, 1, request.recipe.goldenSeed);
+      auto samples = calibration::Samples::random(specialized.noise, request.recipe.goldenSeed);
       options.golden.push_back({samples.sample(0), {}});
     }
   return options;

@@ -29,10 +29,12 @@ static llvm::Expected<std::vector<std::string>> readSaved(llvm::StringRef folder
   return result;
 }
 
-llvm::Expected<calibration::ImageOptions> ImageRecipe::parse(llvm::ArrayRef<std::string> paths) const {
+llvm::Expected<calibration::ImageOptions> ImageRecipe::parse(llvm::ArrayRef<std::string> paths, llvm::StringRef data) const {
   for (llvm::StringRef setting : settings)
     if (!setting.trim().starts_with("images."))
       return makeFailure(ExitCode::Usage, "--set " + setting + " changes nothing here", "only images.* keys say how data are read");
+  if (!settings.empty() && (data.empty() || (llvm::sys::fs::exists(data) && !llvm::sys::fs::is_directory(data))))
+    return makeFailure(ExitCode::Usage, "--set " + settings.front() + " changes nothing here", "such keys say how a folder of images is read");
   std::vector<std::string> all;
   for (llvm::StringRef path : paths)
     if (recipe.empty() && all.empty() && llvm::sys::fs::is_directory(path))

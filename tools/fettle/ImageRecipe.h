@@ -17,9 +17,9 @@ namespace fettle::cli {
 class ImageRecipe {
 public:
   void addOptions(CLI::App &app);
-  /// `paths` are what is run; of several artifacts that say it, the first is asked. Errors: exit code 2 for a mistake in the
-  /// recipe, and for --set of what is no images.* key; 4 for a file.
-  llvm::Expected<calibration::ImageOptions> parse(llvm::ArrayRef<std::string> paths) const;
+  /// `paths` are what is run, on `data`; of several artifacts that say it, the first is asked. Errors: exit code 2 for a mistake in
+  /// the recipe, for --set of what is no images.* key, and for --set beside data that are no folder; 4 for a file.
+  llvm::Expected<calibration::ImageOptions> parse(llvm::ArrayRef<std::string> paths, llvm::StringRef data) const;
 
 private:
   std::string recipe;

@@ -97,7 +97,7 @@ llvm::Expected<ExitCode> RunCommand::run(Environment &environment) {
   auto bindings = modelOptions.parse(context);
   if (!bindings)
     return bindings.takeError();
-  auto images = imageRecipe.parse({path});
+  auto images = imageRecipe.parse({path}, dataPath);
   if (!images)
     return images.takeError();
   auto subject = Subject::open(environment, context, path, *bindings);
