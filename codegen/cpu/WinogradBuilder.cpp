@@ -233,6 +233,14 @@ struct WinogradEmitter {
 /// Share of the time of direct that the estimate must stay below: what it is not exact about, and larger weights for nothing.
 constexpr double worthwhile = 0.9;
 
+/// For one image, whatever the batch is: an artifact of several batch sizes has one form of the weights, and an image's results do
+/// not depend on those beside it.
+static bool isWorthwhile(ConvolutionShape shape, const CpuTarget &target) {
+  shape.n = 1;
+  FailureOr<WinogradPlan> plan = WinogradPlan::choose(shape, target, /*panelVectors=*/0);
+  return succeeded(plan) && plan->cycles <= worthwhile * directCycles(shape, target);
+}
+
 static FailureOr<LoweredKernel> build(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &moduleBuilder, bool mustBeWorthwhile) {
   auto conv = dyn_cast_or_null<nn::ConvOp>(findRoot(kernel));
   if (!conv)
@@ -248,7 +256,7 @@ static FailureOr<LoweredKernel> build(nn::KernelOp kernel, const CpuTarget &targ
   if (!isF32(conv.getInput()) || !isF32(conv.getWeight()) || !isF32(conv.getBias()))
     return failure();
   FailureOr<WinogradPlan> plan = WinogradPlan::choose(*shape, target, agreedPanelVectors(kernel));
-  if (failed(plan) || (mustBeWorthwhile && plan->cycles > worthwhile * directCycles(*shape, target)))
+  if (failed(plan) || (mustBeWorthwhile && !isWorthwhile(*shape, target)))
     return failure();
 
   Type f32 = conv.getInput().getType().getElementType();

@@ -139,13 +139,16 @@ TEST(WinogradBuilder, RefusesOtherConvolutions) {
 }
 
 TEST(WinogradBuilder, LeavesToTheDirectAlgorithmWhatThatDoesFaster) {
-  auto isTaken = [](int64_t pixels, int64_t c, int64_t o) {
-    return KernelRun(Convolution{1, pixels, pixels, c, o}.text(), codegen::buildWinograd, "cpu:x86-64-v4").built();
+  auto isTaken = [](int64_t pixels, int64_t c, int64_t o, int64_t batch = 1) {
+    return KernelRun(Convolution{batch, pixels, pixels, c, o}.text(), codegen::buildWinograd, "cpu:x86-64-v4").built();
   };
   EXPECT_TRUE(isTaken(56, 64, 64));
   EXPECT_TRUE(isTaken(14, 256, 256));
   EXPECT_FALSE(isTaken(32, 3, 16));    // the transforms take longer than the products
   EXPECT_FALSE(isTaken(7, 512, 512));  // the weights take longer to come than the products to compute
+  for (int64_t pixels : {8, 14, 56})
+    for (int64_t channels : {16, 64, 256})
+      EXPECT_EQ(isTaken(pixels, channels, channels, /*batch=*/8), isTaken(pixels, channels, channels)) << pixels << ", " << channels;
 }
 
 TEST(WinogradPlan, BlocksFitTheStackAndTheirRegisterTiles) {
