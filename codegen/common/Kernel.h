@@ -35,7 +35,6 @@ struct PanelChoice {
   int64_t rows, columnVectors;
   int64_t parts, temporaries;
   int64_t bytes; ///< of the packed weights
-  bool isTransformed = false; ///< they are those of Winograd's algorithm, which no other kernel can read
 };
 
 /// A constant operand whose bytes the builder wants in another order. The driver

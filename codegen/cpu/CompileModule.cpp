@@ -90,7 +90,6 @@ static LogicalResult buildUnit(Unit &unit, const CpuTarget &target) {
 static void compileUnit(Unit &unit, const CpuTarget &target, unsigned optLevel) {
   LogicalResult built = buildUnit(unit, target);
   setAgreedPanelVectors(unit.kernel, 0);
-  setMustNotTransform(unit.kernel, false);
   if (failed(built)) {
     unit.error = "no kernel builder takes it";
     return;
@@ -192,7 +191,7 @@ static void agreeOnPanels(ArrayRef<Program> programs, MutableArrayRef<Unit> unit
                           const CpuTarget &target, unsigned jobs) {
   SmallVector<std::optional<PanelChoice>> choices(units.size());
   SmallVector<unsigned> operands(units.size());
-  auto ask = [&](unsigned i) {
+  forEachUnit(units.size(), jobs, [&](unsigned i) {
     if (failed(buildUnit(units[i], target)))
       return; // compileUnits tells
     for (const OperandPacking &packing : units[i].lowered.packings)
@@ -201,8 +200,7 @@ static void agreeOnPanels(ArrayRef<Program> programs, MutableArrayRef<Unit> unit
         operands[i] = packing.operand;
       }
     units[i].module = nullptr;
-  };
-  forEachUnit(units.size(), jobs, ask);
+  });
   llvm::IntEqClasses groups(units.size());
   DenseMap<Attribute, unsigned> firstReader;
   for (const Program &program : programs)
@@ -219,12 +217,6 @@ static void agreeOnPanels(ArrayRef<Program> programs, MutableArrayRef<Unit> unit
   for (ArrayRef<unsigned> group : members) {
     if (group.size() < 2)
       continue;
-    auto isTransformed = [&](unsigned i) { return choices[i]->isTransformed; };
-    if (!llvm::all_of(group, isTransformed))
-      for (unsigned i : llvm::to_vector(llvm::make_filter_range(group, isTransformed))) {
-        setMustNotTransform(units[i].kernel, true);
-        ask(i);
-      }
     SmallVector<PanelChoice> wishes;
     for (unsigned i : group)
       wishes.push_back(*choices[i]);

@@ -66,15 +66,4 @@ void setAgreedPanelVectors(nn::KernelOp kernel, int64_t vectors) {
     kernel->setAttr(attribute, mlir::IntegerAttr::get(mlir::IntegerType::get(kernel.getContext(), 64), vectors));
 }
 
-static constexpr llvm::StringLiteral plainAttribute = "plain_weights";
-
-bool mustNotTransform(nn::KernelOp kernel) { return kernel->hasAttr(plainAttribute); }
-
-void setMustNotTransform(nn::KernelOp kernel, bool must) {
-  if (must)
-    kernel->setAttr(plainAttribute, mlir::UnitAttr::get(kernel.getContext()));
-  else
-    kernel->removeAttr(plainAttribute);
-}
-
 } // namespace fettle::codegen

@@ -39,11 +39,6 @@ llvm::SmallVector<int64_t> agreeOnPanels(const CpuTarget &target, llvm::ArrayRef
 int64_t agreedPanelVectors(nn::KernelOp kernel);
 void setAgreedPanelVectors(nn::KernelOp kernel, int64_t vectors);
 
-/// Whether a kernel's builder may not transform weights (PanelChoice::isTransformed), for another kernel reads them as they
-/// are: of a convolution compiled for several sizes all kernels transform its weights, or none.
-bool mustNotTransform(nn::KernelOp kernel);
-void setMustNotTransform(nn::KernelOp kernel, bool must);
-
 } // namespace fettle::codegen
 
 #endif

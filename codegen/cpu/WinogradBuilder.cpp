@@ -244,7 +244,7 @@ static bool isWorthwhile(ConvolutionShape shape, const CpuTarget &target) {
 
 static FailureOr<LoweredKernel> build(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &moduleBuilder, bool mustBeWorthwhile) {
   auto conv = dyn_cast_or_null<nn::ConvOp>(findRoot(kernel));
-  if (!conv || mustNotTransform(kernel))
+  if (!conv)
     return failure();
   auto input = dyn_cast<BlockArgument>(conv.getInput());
   auto weight = dyn_cast<BlockArgument>(conv.getWeight());

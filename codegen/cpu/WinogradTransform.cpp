@@ -68,7 +68,6 @@ OperandPacking packWinogradWeights(unsigned operand, RankedTensorType type, cons
   packing.packedType = MemRefType::get({panels * winogradPositions * channels * panelColumns}, type.getElementType());
   llvm::raw_string_ostream(packing.layout) << "Winograd F(2x2, 3x3), panels of " << panelColumns;
   packing.panels = tile.panelChoice;
-  packing.panels->isTransformed = true;
   packing.panels->bytes = packing.packedType.getNumElements() * int64_t(sizeof(float));
   packing.pack = [=, elements = packing.packedType.getNumElements()](const HostTensor &tensor) {
     std::vector<char> bytes(elements * sizeof(float));

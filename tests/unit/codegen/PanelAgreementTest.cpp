@@ -111,36 +111,6 @@ TEST(PanelAgreement, WeightsAreStoredOnce) {
   EXPECT_EQ(agreedPanelVectors(*small->lookupSymbol<func::FuncOp>("main").getOps<nn::KernelOp>().begin()), 0);
 }
 
-/// A convolution of `pixels` x `pixels`, as the kernels phase leaves it.
-OwningOpRef<ModuleOp> makeConvolution(MLIRContext &context, int64_t pixels) {
-  std::string text = llvm::formatv("func.func @main(%x: tensor<1x{0}x{0}x128xf32>) -> tensor<1x{0}x{0}x128xf32> {{\n"
-                                   "  %w = nn.constant dense<0.5> : tensor<128x128x3x3xf32>\n"
-                                   "  %0 = nn.conv %x, %w {{strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, "
-                                   "dilations = array<i64: 1, 1>, groups = 1 : i64, channels_last} : "
-                                   "(tensor<1x{0}x{0}x128xf32>, tensor<128x128x3x3xf32>) -> tensor<1x{0}x{0}x128xf32>\n"
-                                   "  return %0 : tensor<1x{0}x{0}x128xf32>\n}",
-                                   pixels);
-  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
-  PassManager passManager(&context);
-  buildPhase(passManager, Phase::Kernels);
-  EXPECT_TRUE(module && succeeded(passManager.run(*module)));
-  return module;
-}
-
-TEST(PanelAgreement, AllKernelsOfAConvolutionTransformItsWeightsOrNone) {
-  MLIRContext context;
-  loadCodegenDialects(context);
-  CpuTarget target = llvm::cantFail(parseCpuTarget("cpu:x86-64-v4"));
-  OwningOpRef<ModuleOp> small = makeConvolution(context, 2), middle = makeConvolution(context, 28), large = makeConvolution(context, 56);
-  auto weights = [&](ArrayRef<ModuleOp> modules) { return llvm::cantFail(compileModule(modules, target, {})).weightsBytes; };
-  int64_t plain = 9 * 128 * 128 * 4, transformed = 16 * 128 * 128 * 4;
-  EXPECT_EQ(weights(*small), plain);
-  EXPECT_EQ(weights(*large), transformed);
-  EXPECT_EQ(weights({*middle, *large}), transformed);
-  EXPECT_EQ(weights({*small, *large}), plain);
-  EXPECT_FALSE(mustNotTransform(*large->lookupSymbol<func::FuncOp>("main").getOps<nn::KernelOp>().begin()));
-}
-
 TEST(EqualConstants, AreFoundByTheirBytes) {
   MLIRContext context;
   context.loadDialect<nn::NnDialect>();
