@@ -24,6 +24,8 @@ mlir::Value emitLoad(mlir::ImplicitLocOpBuilder &b, mlir::Type elementType, mlir
 void emitStore(mlir::ImplicitLocOpBuilder &b, mlir::Type elementType, mlir::Value value, mlir::Value buffer, mlir::ValueRange index);
 /// The same for the first lanes where `mask` (vector of i1) is set; masked-off lanes load 0.
 mlir::Value emitMaskedLoad(mlir::ImplicitLocOpBuilder &b, mlir::Type elementType, mlir::Value buffer, mlir::ValueRange index, mlir::Value mask);
+/// `lanes` elements, under `mask` if there is one.
+mlir::Value emitLoadOfLanes(mlir::ImplicitLocOpBuilder &b, mlir::Type elementType, mlir::Value buffer, mlir::ValueRange index, int64_t lanes, mlir::Value mask);
 void emitMaskedStore(mlir::ImplicitLocOpBuilder &b, mlir::Type elementType, mlir::Value value, mlir::Value buffer, mlir::ValueRange index, mlir::Value mask);
 
 } // namespace fettle::codegen

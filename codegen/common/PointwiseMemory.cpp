@@ -75,6 +75,10 @@ static bool isFirstLane(Value mask) {
   return made && getConstantIntValue(made.getOperand(0)) == 1;
 }
 
+Value emitLoadOfLanes(ImplicitLocOpBuilder &b, Type elementType, Value buffer, ValueRange index, int64_t lanes, Value mask) {
+  return mask ? emitMaskedLoad(b, elementType, buffer, index, mask) : emitLoad(b, elementType, buffer, index, lanes);
+}
+
 void emitMaskedStore(ImplicitLocOpBuilder &b, Type elementType, Value value, Value buffer, ValueRange index, Value mask) {
   // LLVM 22 makes a scalar store of a masked one with a single known lane, and on x86 of the type before truncation: four bytes
   // where one is meant.

@@ -57,7 +57,7 @@ struct DepthwiseEmitter {
   Value mul(Value x, int64_t factor) { return factor == 1 ? x : arith::MulIOp::create(b, x, index(factor)).getResult(); }
 
   Value load(Value at, Value mask, Value buffer, Type type) {
-    return mask ? emitMaskedLoad(b, type, buffer, at, mask) : emitLoad(b, type, buffer, at, lanes);
+    return emitLoadOfLanes(b, type, buffer, at, lanes, mask);
   }
 
   /// Pixels [x, x + pixels) of one output row, channels [channel, channel + lanes).

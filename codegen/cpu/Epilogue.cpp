@@ -87,9 +87,7 @@ Value Epilogue::load(KernelFrame &frame, BlockArgument argument, Value row, Valu
     return vector::BroadcastOp::create(b, VectorType::get({lanes}, scalar.getType()), scalar);
   }
   offset = arith::AddIOp::create(b, offset, column);
-  if (mask)
-    return emitMaskedLoad(b, type.getElementType(), buffer, offset, mask);
-  return emitLoad(b, type.getElementType(), buffer, offset, lanes);
+  return emitLoadOfLanes(b, type.getElementType(), buffer, offset, lanes, mask);
 }
 
 Value Epilogue::load(KernelFrame &frame, BlockArgument argument, const Vector &vector) const {

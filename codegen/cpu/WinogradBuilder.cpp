@@ -63,19 +63,14 @@ struct WinogradEmitter {
   Type f32 = b.getF32Type();
 
   Value load(Value buffer, Value at, Value mask) {
-    return mask ? emitMaskedLoad(b, f32, buffer, at, mask) : emitLoad(b, f32, buffer, at, tile.lanes);
-  }
-  Value maskOf(int64_t active) {
-    if (active == tile.lanes)
-      return {};
-    return vector::CreateMaskOp::create(b, VectorType::get({tile.lanes}, b.getI1Type()), indexConstant(b, active));
+    return emitLoadOfLanes(b, f32, buffer, at, tile.lanes, mask);
   }
   /// The channels of a pixel of the input, a vector at a time.
   void forChannels(llvm::function_ref<void(Value channel, Value mask)> body) {
     int64_t whole = s.c / tile.lanes * tile.lanes;
     emitFor(b, 0, whole, tile.lanes, [&](Value channel) { body(channel, Value()); });
     if (whole < s.c)
-      body(indexConstant(b, whole), maskOf(s.c - whole));
+      body(indexConstant(b, whole), vector::CreateMaskOp::create(b, VectorType::get({tile.lanes}, b.getI1Type()), indexConstant(b, s.c - whole)));
   }
 
   /// Row and column of the output's pixel 0 of a tile, and the image.

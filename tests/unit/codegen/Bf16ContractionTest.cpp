@@ -20,13 +20,6 @@ using namespace fettle::test;
 
 namespace {
 
-std::string tensor(llvm::ArrayRef<int64_t> shape, llvm::StringRef element) {
-  std::string text = "tensor<";
-  for (int64_t extent : shape)
-    text += std::to_string(extent) + "x";
-  return text + element.str() + ">";
-}
-
 /// %0 is the product's f32; an epilogue of a bias, a residual in bf16 and a rounding for the next product follows.
 std::string function(llvm::StringRef op, llvm::ArrayRef<int64_t> input, llvm::ArrayRef<int64_t> weight, llvm::ArrayRef<int64_t> out,
                      llvm::StringRef attributes, bool rounds) {

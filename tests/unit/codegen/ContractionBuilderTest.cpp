@@ -10,13 +10,6 @@ using namespace fettle::test;
 
 namespace {
 
-std::string tensor(llvm::ArrayRef<int64_t> shape, llvm::StringRef element = "f32") {
-  std::string text = "tensor<";
-  for (int64_t extent : shape)
-    text += std::to_string(extent) + "x";
-  return text + element.str() + ">";
-}
-
 /// %x * %w (a weight), then relu(... + %y) of the result's shape.
 std::string matmul(llvm::ArrayRef<int64_t> lhs, llvm::ArrayRef<int64_t> rhs, llvm::ArrayRef<int64_t> out, llvm::StringRef attributes = "",
                    bool rhsIsWeight = true) {

@@ -17,13 +17,6 @@ using namespace fettle::test;
 
 namespace {
 
-std::string tensor(llvm::ArrayRef<int64_t> shape, llvm::StringRef element) {
-  std::string text = "tensor<";
-  for (int64_t extent : shape)
-    text += std::to_string(extent) + "x";
-  return text + element.str() + ">";
-}
-
 /// What follows the i32 value %0 of type `sums`: with `requantizes`, a factor per channel, rounding and saturation.
 std::string finish(llvm::ArrayRef<int64_t> shape, bool requantizes, llvm::StringRef element) {
   if (!requantizes)

@@ -69,13 +69,6 @@ protected:
   size_t next = 0;
 };
 
-std::string tensor(llvm::ArrayRef<int64_t> shape, llvm::StringRef element) {
-  std::string text = "tensor<";
-  for (int64_t extent : shape)
-    text += std::to_string(extent) + "x";
-  return text + element.str() + ">";
-}
-
 int64_t zeroPoint(llvm::StringRef element, int64_t value) { return element == "i32" ? 0 : element == "ui8" ? value : value - 128; }
 
 } // namespace

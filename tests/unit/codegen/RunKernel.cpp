@@ -194,6 +194,13 @@ std::function<void()> KernelRun::prepare(ArrayRef<HostTensor> operands) {
   return [this, call] { entry(call->pointers.data(), 0, tileCount); };
 }
 
+std::string tensor(ArrayRef<int64_t> shape, StringRef element) {
+  std::string text = "tensor<";
+  for (int64_t extent : shape)
+    text += std::to_string(extent) + "x";
+  return text + element.str() + ">";
+}
+
 HostTensor randomTensor(RankedTensorType type, unsigned seed, double low, double high) {
   HostTensor tensor(type);
   std::mt19937 generator(seed);

@@ -56,6 +56,9 @@ private:
   int64_t tileCount = 0;
 };
 
+/// "tensor<2x3xf32>".
+std::string tensor(llvm::ArrayRef<int64_t> shape, llvm::StringRef element = "f32");
+
 /// Floats uniform in [low, high), integers too (booleans 0 or 1); the same for the same seed.
 HostTensor randomTensor(mlir::RankedTensorType type, unsigned seed, double low = -1, double high = 1);
 

@@ -2,7 +2,6 @@
 
 #include "codegen/cpu/WinogradPlan.h"
 #include "tests/unit/codegen/RunKernel.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 #include <gtest/gtest.h>
@@ -13,10 +12,6 @@ using namespace fettle::test;
 namespace {
 
 constexpr llvm::StringLiteral targets[] = {"cpu:native", "cpu:x86-64-v4", "cpu:x86-64-v3", "cpu:x86-64-v2"};
-
-std::string tensor(llvm::ArrayRef<int64_t> shape, llvm::StringRef element = "f32") {
-  return ("tensor<" + llvm::join(llvm::map_range(shape, [](int64_t extent) { return std::to_string(extent); }), "x") + "x" + element + ">").str();
-}
 
 /// A convolution, channels last; pads as in ONNX: top, left, bottom, right.
 struct Convolution {
