@@ -12,8 +12,15 @@
 // 97 kB. And the lines of a strip's row lie in two or three pages, those of a whole row in eight, which is more than the
 // processor sees coming. Measured on a Zen 5 core, 3x3 on 56x56x144 goes from 53 % of the peak (whole rows, all
 // channels) over 75 % (whole rows, one vector) to 82 %, where copying input to output takes 80 % of the time; on
-// 112x112x32 from 57 % to 84 %. Measured in turns within one process, prefetching the row below gains nothing (42.0 us
-// for 41.9), and prefetching where the sums will be stored costs 2 to 11 %.
+// 112x112x32 from 57 % to 84 %.
+//
+// Whether the processor sees the row below in time depends on what else goes on: without help 56x56x144 takes 41 us or 50,
+// for a tenth of a second or for minutes, and 57 where another program runs on the core's second hardware thread
+// (tests/bench/Lookahead.h), which leaves each of them half of the queue of instructions. So the lines that the tile
+// below will be the first to read are fetched on the way: 42 us, and 52 on half a core; 112x112x32 37.7 for 39.2, and 45
+// for 50. Inputs that fit into the second level with their outputs are left alone: 14x14x576 would lose 7 %; steps of
+// two pixels gain nothing. Fetching where the sums will be stored costs 2 to 11 %. Loading each line once, for the three rows of
+// sums that it belongs to, takes narrower strips: 46 us.
 //
 // Chunks are half of the output's rows at most, and tiles are numbered chunk by chunk: so a thread that takes a stretch
 // of them reads the rows that it has written in the layer before. With strips from top to bottom, half of the input came
@@ -48,6 +55,7 @@ struct DepthwiseEmitter {
   Type element, accumulator;
   Value input, weights, bias;
   Type biasElement;
+  bool fetchesBelow; ///< input that the tile below reads first
 
   ImplicitLocOpBuilder &b = frame.b;
 
@@ -58,6 +66,14 @@ struct DepthwiseEmitter {
 
   Value load(Value at, Value mask, Value buffer, Type type) {
     return emitLoadOfLanes(b, type, buffer, at, lanes, mask);
+  }
+
+  /// Fetches, while row `r` of the window is added, that part of the row that the window of the tile below reaches first.
+  void emitFetchBelow(Value origin, Value r) {
+    int64_t columns = pixels + (s.s - 1) * s.dilationX, part = llvm::divideCeil(columns, s.r);
+    Value corner = add(add(origin, ((s.r - 1) * s.dilationY + 1) * s.w * s.c), mul(r, part * s.c));
+    for (int64_t x = 0; x < part; ++x)
+      memref::PrefetchOp::create(b, input, add(corner, x * s.c), /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
   }
 
   /// Pixels [x, x + pixels) of one output row, channels [channel, channel + lanes).
@@ -77,6 +93,8 @@ struct DepthwiseEmitter {
     Value r = rows.getInductionVar();
     SmallVector<Value> carried(rows.getRegionIterArgs().begin(), rows.getRegionIterArgs().end());
     Value inputRow = add(origin, mul(r, s.dilationY * s.w * s.c)), weightRow = add(weightBase, mul(r, s.s * lanes));
+    if (fetchesBelow)
+      emitFetchBelow(origin, r);
     for (int64_t tap = 0; tap < s.s; ++tap) {
       Value weight = emitLoad(b, accumulator, weights, add(weightRow, tap * lanes), lanes);
       for (int64_t i = 0; i < pixels; ++i) {
@@ -123,6 +141,12 @@ struct DepthwiseEmitter {
 };
 
 } // namespace
+
+/// Where vectors are lines of the cache, and input and output are more than its second level holds.
+static bool fetchesBelow(const ConvolutionShape &s, Type element, int64_t lanes) {
+  constexpr int64_t secondLevel = 1 << 20;
+  return s.strideX == 1 && s.strideY == 1 && lanes == elementsOfLine(element) && s.n * s.c * (s.h * s.w + s.oh * s.ow) * elementBytes(element) > secondLevel;
+}
 
 /// Pixels per tile: enough independent sums to hide the latency of the
 /// multiply-add, a divisor of the row where there is one.
@@ -198,7 +222,7 @@ FailureOr<LoweredKernel> buildDepthwise(nn::KernelOp kernel, const CpuTarget &ta
     emitFor(b, first, last, 1, [&](Value line) { quads->emitLine({frame, *epilogue, inputBuffer, frame.buffer(weight), biasBuffer}, line); });
   } else {
     DepthwiseEmitter{frame, s, *epilogue, lanes, pixels, target.hasFma, element, accumulator, inputBuffer, frame.buffer(weight), biasBuffer,
-                     bias ? conv.getBias().getType().getElementType() : Type()}
+                     bias ? conv.getBias().getType().getElementType() : Type(), fetchesBelow(s, element, lanes)}
         .emitStrip(strip, first, last);
   }
   lowered.function = frame.function;

@@ -29,7 +29,7 @@ namespace {
 struct Entry {
   std::string file, line;
   Layer layer;
-  double seconds = 0, share = 0; ///< as Rounds gives them; 0: not measured
+  double seconds = 0, share = 0, wholeCore = 0; ///< as Rounds gives them; 0: not measured
   double bytes = 0;   ///< operands and results, each once
 };
 
@@ -81,7 +81,10 @@ public:
       llvm::outs() << llvm::formatv("{0,-40} x{1,-3} {2,9:f1} us", entry.line, entry.layer.count, entry.seconds * 1e6);
       if (operations > 0)
         llvm::outs() << llvm::formatv(" {0,6:f1} Gop/s {1,5:f1} % of peak", operations / 1e9, 100 * entry.share);
-      llvm::outs() << llvm::formatv(" {0,6:f1} GB/s {1,5:f1} % of bandwidth\n", rate / 1e9, 100 * rate / roof.bandwidth(entry.bytes));
+      llvm::outs() << llvm::formatv(" {0,6:f1} GB/s {1,5:f1} % of bandwidth", rate / 1e9, 100 * rate / roof.bandwidth(entry.bytes));
+      if (entry.wholeCore < 1)
+        llvm::outs() << llvm::formatv(", {0:f0} % of the time on half a core", 100 * (1 - entry.wholeCore));
+      llvm::outs() << '\n';
       llvm::outs().flush();
     }
   }
@@ -152,8 +155,10 @@ void measure(benchmark::State &state, Entry &entry, Precision precision, llvm::S
   current.rounds->end();
   entry.seconds = current.rounds->seconds();
   entry.share = current.rounds->share();
+  entry.wholeCore = current.rounds->wholeCore();
   state.counters["calls"] = calls; // an iteration
   state.counters["percent_of_peak"] = 100 * entry.share;
+  state.counters["percent_on_whole_core"] = 100 * entry.wholeCore;
   state.counters["percent_of_bandwidth"] = 100 * entry.bytes / entry.seconds / roof.bandwidth(entry.bytes);
 }
 

@@ -2,6 +2,7 @@
 
 #include "tests/bench/Roof.h"
 #include "tools/fettle/MachinePeak.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 #include <limits>
 
@@ -22,6 +23,7 @@ double Roof::bandwidth(double bytes) {
 }
 
 void Rounds::begin() {
+  wholeBefore = roof.isWholeCore();
   before = roof.sample(sampleSeconds);
   elapsed = 0;
   fastest = std::numeric_limits<double>::infinity();
@@ -30,10 +32,13 @@ void Rounds::begin() {
 void Rounds::end() {
   if (elapsed == 0)
     return;
-  double sampleBefore = before, seconds = fastest;
-  begin();
-  times.push_back(seconds);
-  slownesses.push_back(seconds * std::max(sampleBefore, before));
+  double after = roof.sample(sampleSeconds);
+  bool wholeAfter = roof.isWholeCore();
+  rounds.push_back({fastest, fastest * std::max(before, after), wholeBefore && wholeAfter});
+  wholeBefore = wholeAfter;
+  before = after;
+  elapsed = 0;
+  fastest = std::numeric_limits<double>::infinity();
 }
 
 void Rounds::add(double secondsOfOneCall, int64_t calls) {
@@ -44,13 +49,18 @@ void Rounds::add(double secondsOfOneCall, int64_t calls) {
 }
 
 /// What a quarter of the values are below.
-static double lowerQuartile(std::vector<double> values) {
+double Rounds::lowerQuartile(double Round::*value) const {
+  std::vector<double> values;
+  for (const Round &round : rounds)
+    if (round.isWhole || wholeCore() == 0)
+      values.push_back(round.*value);
   auto quarter = values.begin() + values.size() / 4;
   std::nth_element(values.begin(), quarter, values.end());
   return *quarter;
 }
 
-double Rounds::seconds() const { return lowerQuartile(times); }
-double Rounds::share() const { return operations / lowerQuartile(slownesses); }
+double Rounds::seconds() const { return lowerQuartile(&Round::seconds); }
+double Rounds::share() const { return operations / lowerQuartile(&Round::slowness); }
+double Rounds::wholeCore() const { return double(llvm::count_if(rounds, [](const Round &round) { return round.isWhole; })) / rounds.size(); }
 
 } // namespace fettle::bench

@@ -8,7 +8,7 @@
 //   peak 240 | kernel 230 | peak 240      96 %
 //   peak 240 | kernel 230 | peak 280      82 %: the clock rose on the way; other rounds will tell
 //
-// A kernel's time and share are what a quarter of its rounds reach. Other processes make calls slower, which the better
+// A kernel's time and share are what a quarter of its rounds reach, of those on a whole core (Lookahead.h) if there are such. Other processes make calls slower, which the better
 // half of the rounds is free of. The very best flatters: on a busy machine samples of the peak come out 3 % low, and
 // processor time, which leaves out the time of others, now and then leaves out half of a call.
 //
@@ -17,6 +17,7 @@
 #define FETTLE_TESTS_BENCH_ROOF_H
 
 #include "tests/bench/Layer.h"
+#include "tests/bench/Lookahead.h"
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -34,11 +35,13 @@ public:
   double sample(double seconds);
   /// Bytes a second, read from as much memory as `bytes`.
   double bandwidth(double bytes);
+  bool isWholeCore() { return lookahead.isWhole(); }
 
 private:
   Precision precision;
   int64_t vectorBytes;
   double best = 0;
+  Lookahead lookahead;
   std::map<int64_t, double> bandwidths;
 };
 
@@ -56,13 +59,23 @@ public:
   /// What a quarter of the rounds reach: of one call, and part of the peak. One round must have ended.
   double seconds() const;
   double share() const;
+  /// Part of the rounds that ran on a whole core.
+  double wholeCore() const;
 
 private:
   static constexpr double sampleSeconds = 60e-6, roundSeconds = 200e-6;
   Roof &roof;
   double operations;
   double before = 0, elapsed = 0, fastest = 0; ///< of the round that runs
-  std::vector<double> times, slownesses; ///< of rounds: seconds of a call, and operations at the peak in that time
+  bool wholeBefore = false;
+
+  struct Round {
+    double seconds;  ///< of the fastest call
+    double slowness; ///< operations at the peak in that time
+    bool isWhole;    ///< before and after
+  };
+  std::vector<Round> rounds;
+  double lowerQuartile(double Round::*value) const;
 };
 
 } // namespace fettle::bench
