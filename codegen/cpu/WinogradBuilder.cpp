@@ -10,24 +10,26 @@
 // y0 = m0 + m1 + m2 and y1 = m1 - m2 - m3 take four. What the taps are multiplied by is known when the weights are packed;
 // the differences of the inputs are made once for all output channels, and the sums of the products, being linear, once
 // for all input channels. Nested in two dimensions, F(2x2, 3x3) makes 2x2 outputs from a patch of 4x4 inputs with 16
-// multiplications instead of 36: Y = A^T [sum over channels of (G g G^T) * (B^T d B)] A.
+// multiplications instead of 36, and F(4x4, 3x3) 4x4 outputs from 6x6 inputs with 36 instead of 144:
+// Y = A^T [sum over channels of (G g G^T) * (B^T d B)] A (WinogradTransform.cpp).
 //
 //   tile t of the kernel = (block of tiles of the output, stretch of panels of output channels)
-//     transform the patches of the block's tiles to scratch:   V[16 positions][tiles][input channels]
+//     transform the patches of the block's tiles to scratch:   V[positions][tiles][input channels]
 //     for each panel:
-//       for each position: V[position] x weights[position]  -> M[16 positions][tiles][panel]   (register tiles)
-//       for each tile: A^T M A, bias, epilogue, up to four pixels of the output
+//       for each position: V[position] x weights[position]  -> M[positions][tiles][panel]   (register tiles)
+//       for each tile: A^T M A, bias, epilogue, up to 4 or 16 pixels of the output
 //
 // The parts of one block that a thread computes one after the other have V in common. Patches that reach beyond the input
-// are copied first, with zeros around; pixels beyond an odd height or width are not stored.
+// are copied first, with zeros around; pixels beyond the output are not stored.
 //
-// Why it is sound. The sums are those of the direct algorithm in another order, with two or three more roundings of each input
-// and of each result. Each sum has a ninth of the terms: in random convolutions of 4 to 256 channels the largest error
-// was 0.3 to 0.7 of that of the direct algorithm. (F(4x4, 3x3) needs factors up to 8 and loses digits; it is not used.)
+// Why it is sound. The sums are those of the direct algorithm in another order, with a few more roundings of each input and
+// of each result. Each sum has a ninth of the terms: in random convolutions of 4 to 256 channels the largest error
+// of F(2x2, 3x3) was 0.3 to 0.7 of that of the direct algorithm, of F(4x4, 3x3) 1.2 to 3.3 times that.
 // An infinite input gives NaN in all outputs of its patch, for infinities are subtracted.
 //
-// Cost. 16/9 of the weights, and up to half a megabyte of stack. Measured on one Zen 5 core: 56x56x64 to 64 channels takes
-// 0.51 ms instead of 0.96, 14x14x256 to 256 0.49 instead of 0.90. WinogradPlan.cpp tells where it is worth it.
+// Cost. The weights become 16/9 or 36/9 of their size, and half a megabyte of stack is used at most. Measured on one Zen 5 core,
+// direct, F(2x2, 3x3) and F(4x4, 3x3): 56x56x64 to 64 channels takes 0.94, 0.51 and 0.30 ms, 14x14x256 to 256 0.87, 0.48 and
+// 0.43 if the weights are in the cache, 0.92, 0.54 and 0.98 if not. WinogradPlan.cpp tells where which of them is worth it.
 //
 // Source: A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, arXiv:1509.09308, section 4.1.
 //
@@ -58,9 +60,11 @@ struct WinogradEmitter {
   const Epilogue &epilogue;
   Value input, bias;
   Value patch, transformed, products; ///< scratch
+  bool hasFma;
 
   ImplicitLocOpBuilder &b = frame.b;
   Type f32 = b.getF32Type();
+  WinogradTransform transform{b, plan.form, hasFma};
 
   Value load(Value buffer, Value at, Value mask) {
     return emitLoadOfLanes(b, f32, buffer, at, tile.lanes, mask);
@@ -79,29 +83,28 @@ struct WinogradEmitter {
   };
   Place placeOf(Value index) {
     SmallVector<Value> at = delinearize(b, index, {s.n, plan.tilesY, plan.tilesX});
-    return {at[0], mulIndex(b, at[1], winogradOutput), mulIndex(b, at[2], winogradOutput)};
+    return {at[0], mulIndex(b, at[1], plan.form.output), mulIndex(b, at[2], plan.form.output)};
   }
 
   /// B^T d B of the patch at `base` of `from`, as row `row` of each position.
   void emitTransformPatch(Value from, Value base, int64_t rowStride, int64_t pixelStride, Value row) {
     Value to = mulIndex(b, row, plan.rowStride);
+    int64_t side = plan.form.patch();
     forChannels([&](Value channel, Value mask) {
       Value start = addIndex(b, base, channel);
-      SmallVector<Value> pixels;
-      for (int64_t i = 0; i < winogradPositions; ++i)
-        pixels.push_back(load(from, addIndex(b, start, i / winogradPatch * rowStride + i % winogradPatch * pixelStride), mask));
       Value at = addIndex(b, to, channel);
-      for (auto [position, value] : llvm::enumerate(emitInputTransform(b, pixels)))
-        emitStore(b, f32, value, transformed, addIndex(b, at, position * plan.positionStride));
+      transform.emitInput(
+          [&](int64_t i) { return load(from, addIndex(b, start, i / side * rowStride + i % side * pixelStride), mask); },
+          [&](int64_t position, Value value) { emitStore(b, f32, value, transformed, addIndex(b, at, position * plan.positionStride)); });
     });
   }
 
   /// Copies the patch whose pixel 0 is (y, x) of the input; zeros stand for what is outside.
   void emitCopyPatch(Value image, Value y, Value x) {
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(VectorType::get({tile.lanes}, f32)));
-    emitFor(b, 0, winogradPositions, 1, [&](Value pixel) {
-      Value row = addIndex(b, y, arith::DivUIOp::create(b, pixel, indexConstant(b, winogradPatch)));
-      Value column = addIndex(b, x, arith::RemUIOp::create(b, pixel, indexConstant(b, winogradPatch)));
+    emitFor(b, 0, plan.form.positions(), 1, [&](Value pixel) {
+      Value row = addIndex(b, y, arith::DivUIOp::create(b, pixel, indexConstant(b, plan.form.patch())));
+      Value column = addIndex(b, x, arith::RemUIOp::create(b, pixel, indexConstant(b, plan.form.patch())));
       Value to = mulIndex(b, pixel, plan.rowStride);
       auto isBelow = [&](Value index, int64_t extent) { // and not negative
         return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, index, indexConstant(b, extent));
@@ -125,7 +128,7 @@ struct WinogradEmitter {
     Value y = arith::SubIOp::create(b, place.y, indexConstant(b, s.padY)), x = arith::SubIOp::create(b, place.x, indexConstant(b, s.padX));
     auto isInside = [&](Value first, int64_t extent) -> Value {
       Value isLow = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, first, indexConstant(b, 0));
-      Value isHigh = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, first, indexConstant(b, extent - winogradPatch));
+      Value isHigh = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, first, indexConstant(b, extent - plan.form.patch()));
       return arith::AndIOp::create(b, isLow, isHigh);
     };
     emitIf(
@@ -136,15 +139,15 @@ struct WinogradEmitter {
         },
         [&] {
           emitCopyPatch(place.image, y, x);
-          emitTransformPatch(patch, indexConstant(b, 0), winogradPatch * plan.rowStride, plan.rowStride, row);
+          emitTransformPatch(patch, indexConstant(b, 0), plan.form.patch() * plan.rowStride, plan.rowStride, row);
         });
   }
 
   /// The products of one panel of weights for `count` tiles.
   void emitProducts(Value panel, Value count) {
     int64_t size = s.c * tile.panelColumns(), mostTiles = llvm::divideCeil(plan.mostTiles(), tile.shape.rows);
-    emitFor(b, 0, winogradPositions, 1, [&](Value position) {
-      Value weights = mulIndex(b, addIndex(b, mulIndex(b, panel, winogradPositions), position), size);
+    emitFor(b, 0, plan.form.positions(), 1, [&](Value position) {
+      Value weights = mulIndex(b, addIndex(b, mulIndex(b, panel, plan.form.positions()), position), size);
       Value rowTiles = arith::CeilDivSIOp::create(b, count, indexConstant(b, tile.shape.rows));
       emitFor(b, indexConstant(b, 0), rowTiles, 1, [&](Value rowTile) {
         Value lastRow = arith::SubIOp::create(b, count, indexConstant(b, tile.shape.rows));
@@ -161,44 +164,51 @@ struct WinogradEmitter {
     });
   }
 
-  /// A^T m A, bias and epilogue for one tile of the output and one panel.
-  void emitFinishTile(Value index, Value row, Value firstColumn, Value mask) {
-    Place place = placeOf(index);
+  /// A^T m A, bias and epilogue for one tile of the output and vectors [begin, end) of one panel.
+  void emitFinishVectors(const Place &place, Value from, Value firstColumn, int64_t begin, int64_t end, Value mask) {
+    int64_t side = plan.form.output;
+    auto maskOf = [&](int64_t j) { return j == tile.shape.vectors - 1 ? mask : Value(); };
     SmallVector<SmallVector<Value>> results;
-    Value from = mulIndex(b, row, tile.panelColumns());
-    for (int64_t j = 0; j < tile.shape.vectors; ++j) {
-      SmallVector<Value> parts;
-      for (int64_t position = 0; position < winogradPositions; ++position)
-        parts.push_back(load(products, addIndex(b, from, position * plan.mostTiles() * tile.panelColumns() + j * tile.lanes), Value()));
-      results.push_back(emitOutputTransform(b, parts));
+    for (int64_t j = begin; j < end; ++j) {
+      results.push_back(transform.emitOutput([&](int64_t position) {
+        return load(products, addIndex(b, from, position * plan.mostTiles() * tile.panelColumns() + j * tile.lanes), Value());
+      }));
       if (!bias)
         continue;
-      Value isLast = j == tile.shape.vectors - 1 ? mask : Value();
-      Value value = load(bias, addIndex(b, firstColumn, j * tile.lanes), isLast);
+      Value value = load(bias, addIndex(b, firstColumn, j * tile.lanes), maskOf(j));
       for (Value &result : results.back())
         result = arith::AddFOp::create(b, result, value);
     }
     auto emitPixels = [&](ArrayRef<int64_t> pixels) {
       SmallVector<Epilogue::Vector> vectors;
       for (int64_t pixel : pixels) {
-        Value y = addIndex(b, place.y, pixel / winogradOutput), x = addIndex(b, place.x, pixel % winogradOutput);
+        Value y = addIndex(b, place.y, pixel / side), x = addIndex(b, place.x, pixel % side);
         Value line = addIndex(b, mulIndex(b, place.image, s.oh), y), outputRow = addIndex(b, mulIndex(b, line, s.ow), x);
-        for (int64_t j = 0; j < tile.shape.vectors; ++j)
-          vectors.push_back({results[j][pixel], outputRow, addIndex(b, firstColumn, j * tile.lanes),
-                             j == tile.shape.vectors - 1 ? mask : Value(), /*followsLast=*/j > 0});
+        for (int64_t j = begin; j < end; ++j)
+          vectors.push_back({results[j - begin][pixel], outputRow, addIndex(b, firstColumn, j * tile.lanes), maskOf(j), /*followsLast=*/j > begin});
       }
       epilogue.emit(frame, vectors);
     };
-    auto isWithin = [&](Value first, int64_t extent) { // with its neighbour
-      return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, first, indexConstant(b, extent - 1));
+    if (s.oh % side == 0 && s.ow % side == 0)
+      return emitPixels(llvm::to_vector(llvm::seq<int64_t>(side * side)));
+    auto isWithin = [&](Value first, int64_t offset, int64_t extent) -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, first, indexConstant(b, extent - offset));
     };
-    if (s.oh % winogradOutput == 0 && s.ow % winogradOutput == 0)
-      return emitPixels({0, 1, 2, 3});
-    Value hasRight = isWithin(place.x, s.ow), hasBelow = isWithin(place.y, s.oh);
     emitPixels({0});
-    emitIf(b, hasRight, [&] { emitPixels({1}); });
-    emitIf(b, hasBelow, [&] { emitPixels({2}); });
-    emitIf(b, arith::AndIOp::create(b, hasRight, hasBelow), [&] { emitPixels({3}); });
+    for (int64_t pixel = 1; pixel < side * side; ++pixel) {
+      Value isInside = arith::AndIOp::create(b, isWithin(place.y, pixel / side, s.oh), isWithin(place.x, pixel % side, s.ow));
+      emitIf(b, isInside, [&] { emitPixels({pixel}); });
+    }
+  }
+
+  /// The same for the whole panel.
+  void emitFinishTile(Value index, Value row, Value firstColumn, Value mask) {
+    Place place = placeOf(index);
+    Value from = mulIndex(b, row, tile.panelColumns());
+    // Sixteen pixels fill the registers with one vector each.
+    int64_t together = plan.form.output == 2 ? tile.shape.vectors : 1;
+    for (int64_t j = 0; j < tile.shape.vectors; j += together)
+      emitFinishVectors(place, from, firstColumn, j, j + together, mask);
   }
 
   /// Tile `id` of the kernel: a stretch of panels for a block of tiles.
@@ -226,18 +236,8 @@ struct WinogradEmitter {
 
 } // namespace
 
-/// Share of the time of direct that the estimate must stay below: what it is not exact about, and larger weights for nothing.
-constexpr double worthwhile = 0.9;
-
-/// For one image, whatever the batch is: an artifact of several batch sizes has one form of the weights, and an image's results do
-/// not depend on those beside it.
-static bool isWorthwhile(ConvolutionShape shape, const CpuTarget &target) {
-  shape.n = 1;
-  FailureOr<WinogradPlan> plan = WinogradPlan::choose(shape, target, /*panelVectors=*/0);
-  return succeeded(plan) && plan->cycles <= worthwhile * directCycles(shape, target);
-}
-
-static FailureOr<LoweredKernel> build(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &moduleBuilder, bool mustBeWorthwhile) {
+/// `form`: null for the one that is worth it.
+static FailureOr<LoweredKernel> build(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &moduleBuilder, std::optional<WinogradForm> form) {
   auto conv = dyn_cast_or_null<nn::ConvOp>(findRoot(kernel));
   if (!conv)
     return failure();
@@ -251,37 +251,43 @@ static FailureOr<LoweredKernel> build(nn::KernelOp kernel, const CpuTarget &targ
     return failure();
   if (!isF32(conv.getInput()) || !isF32(conv.getWeight()) || !isF32(conv.getBias()))
     return failure();
-  FailureOr<WinogradPlan> plan = WinogradPlan::choose(*shape, target, agreedPanelVectors(kernel));
-  if (failed(plan) || (mustBeWorthwhile && !isWorthwhile(*shape, target)))
+  if (!form && !(form = worthwhileForm(*shape, target)))
+    return failure();
+  FailureOr<WinogradPlan> plan = WinogradPlan::choose(*form, *shape, target, agreedPanelVectors(kernel));
+  if (failed(plan))
     return failure();
 
   Type f32 = conv.getInput().getType().getElementType();
   RegisterTile tile = RegisterTile::choose(target, f32, plan->mostTiles(), shape->o, f32, /*rhsElement=*/Type());
   tile.shape = plan->product;
   LoweredKernel lowered;
-  lowered.packings.push_back(packWinogradWeights(weight.getArgNumber(), conv.getWeight().getType(), tile));
+  lowered.packings.push_back(packWinogradWeights(weight.getArgNumber(), conv.getWeight().getType(), *form, tile));
   lowered.tiles = plan->blocks * plan->parts;
   SmallVector<MemRefType> packedTypes(kernel.getInputs().size());
   packedTypes[weight.getArgNumber()] = lowered.packings.back().packedType;
   FlatFrame frame(kernel, moduleBuilder, packedTypes);
   epilogue->prepare(frame, target);
-  Value patch = frame.scratch(f32, winogradPositions * plan->rowStride);
-  Value transformed = frame.scratch(f32, winogradPositions * plan->positionStride);
-  Value products = frame.scratch(f32, winogradPositions * plan->mostTiles() * tile.panelColumns());
+  Value patch = frame.scratch(f32, plan->form.positions() * plan->rowStride);
+  Value transformed = frame.scratch(f32, plan->form.positions() * plan->positionStride);
+  Value products = frame.scratch(f32, plan->form.positions() * plan->mostTiles() * tile.panelColumns());
   tile.lhs = transformed;
   tile.rhs = frame.flat(weight);
-  WinogradEmitter emitter{frame, *shape, *plan, tile, *epilogue, frame.flat(input), bias ? frame.flat(bias) : Value(), patch, transformed, products};
+  WinogradEmitter emitter{frame, *shape, *plan, tile, *epilogue, frame.flat(input), bias ? frame.flat(bias) : Value(), patch, transformed, products, target.hasFma};
   emitFor(frame.b, frame.begin(), frame.end(), 1, [&](Value id) { emitter.emitPart(id); });
   lowered.function = frame.function;
   return lowered;
 }
 
 FailureOr<LoweredKernel> buildWinograd(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
-  return build(kernel, target, b, /*mustBeWorthwhile=*/true);
+  return build(kernel, target, b, /*form=*/std::nullopt);
 }
 
-FailureOr<LoweredKernel> buildWinogradAnywhere(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
-  return build(kernel, target, b, /*mustBeWorthwhile=*/false);
+FailureOr<LoweredKernel> buildWinogradF2(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
+  return build(kernel, target, b, WinogradForm{2});
+}
+
+FailureOr<LoweredKernel> buildWinogradF4(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
+  return build(kernel, target, b, WinogradForm{4});
 }
 
 } // namespace fettle::codegen

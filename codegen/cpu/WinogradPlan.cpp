@@ -1,25 +1,24 @@
 //===- WinogradPlan.cpp - which convolutions, in which blocks -------------===//
 //
-// Problem. More tiles in a block mean that the weights, 16/9 of their size, are read less often; but the transformed
+// Problem. More tiles in a block mean that the weights, 16/9 or four times their size, are read less often; but the transformed
 // input of a block must stay in the second-level cache, on a stack of bounded size, and the rows of a block are
 // best a multiple of the register tile's.
 //
-// Example. 14x14 pixels, 256 channels to 256: 49 tiles, 4.2 MB of weights. One block would take 0.9 MB of scratch; two,
-// of 25 and 24 tiles, take 0.5 MB, in two register tiles of 13 rows each. 512 channels to 512 on 7x7 pixels have 16
-// tiles, whose work is done before their 16.8 MB of weights have come from memory: that stays direct.
+// Example. 14x14 pixels, 256 channels to 256, F(2x2, 3x3): 49 tiles, 4.2 MB of weights. One block would take 0.9 MB of scratch; two,
+// of 25 and 24 tiles, take 0.5 MB, in two register tiles of 13 rows each. F(4x4, 3x3) has 16 tiles, whose work is done before
+// their 9.4 MB of weights have come from memory: the smaller form is taken. 512 channels to 512 on 7x7 pixels stay direct.
 //
 // Method. All numbers of blocks are tried with all register tiles, and what takes the fewest cycles is taken: those of
 // the products (TileShape.h), of starting and storing register tiles, of the transforms; or those in which the weights
 // come, where these are more.
 //
-// Cost. Some ten thousand estimates, a few milliseconds. Of 27 convolutions of 8 to 512 channels, measured on one Zen 5 core with
-// AVX-512 and with AVX2, none that the estimate takes is slower than direct; a few that would gain up to a third are left out,
+// Cost. Some ten thousand estimates, a few milliseconds. Of 50 convolutions of 3 to 512 channels, measured on one Zen 5 core with
+// AVX-512, 24 of them with AVX2, none that the estimate takes is slower than direct; a few that would gain up to a third are left out,
 // those with large weights and few pixels, since they were measured with their weights in the cache.
 //
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cpu/WinogradPlan.h"
-#include "codegen/cpu/WinogradTransform.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
 
@@ -31,11 +30,13 @@ constexpr int64_t mostScratch = 512 * 1024;
 /// between two of them, at most.
 constexpr int64_t wantedPieces = 8;
 constexpr double sharingWorth = 0.25;
-/// Bytes of weights that come in a cycle: from memory, which is where the first block finds them; from the third level of
-/// the cache; and mostly from the second.
+/// Bytes of weights that come in a cycle: from memory; from the third level of the cache; and mostly from the second.
 constexpr double memoryBytes = 5.5, farBytes = 24, nearBytes = 64;
 /// Weights up to which size a later block finds them there.
 constexpr int64_t nearWeights = 2 << 20, farWeights = 8 << 20;
+/// The first block finds them in memory, but for weights so small that the whole network is: they stay in the third level
+/// from call to call.
+constexpr int64_t stayingWeights = 1 << 20;
 /// What of weights stays in the first level of the cache, bytes a cycle from the second, and what stays in that.
 constexpr int64_t firstCache = 32 * 1024;
 constexpr double loadBytes = 32;
@@ -50,13 +51,16 @@ static int64_t oddLines(int64_t elements) {
 }
 
 static int64_t scratchBytes(const WinogradPlan &plan, const ConvolutionShape &s, int64_t lanes) {
-  int64_t products = winogradPositions * plan.mostTiles() * plan.product.vectors * lanes;
-  return 4 * (winogradPositions * (plan.rowStride + plan.positionStride) + products);
+  int64_t products = plan.form.positions() * plan.mostTiles() * plan.product.vectors * lanes;
+  return 4 * (plan.form.positions() * (plan.rowStride + plan.positionStride) + products);
 }
 
 static int64_t panelsOf(const WinogradPlan &plan, const ConvolutionShape &s, int64_t lanes) {
   return llvm::divideCeil(s.o, lanes * plan.product.vectors);
 }
+
+/// Cycles in which weights come to the first block.
+static double arrivalCycles(double bytes) { return bytes / (bytes > stayingWeights ? memoryBytes : farBytes); }
 
 /// Work and the arrival of what it needs go on at the same time, not perfectly.
 static double overlap(double work, double arrival) { return std::max(work, arrival) + std::min(work, arrival) / 4; }
@@ -72,33 +76,35 @@ static double estimateCycles(const WinogradPlan &plan, const ConvolutionShape &s
     step = std::max(step, loads);
   if (weights > firstCache / 2)
     step += loads / 4;
-  double block = winogradPositions * (step * s.c + registerTiles * (tileStart + plan.product.rows * plan.product.vectors));
-  // Sixteen stores a vector; with few registers what is between them is stored too.
-  double vector = target.vectorRegisters < 32 ? 40 : 24;
+  double block = plan.form.positions() * (step * s.c + registerTiles * (tileStart + plan.product.rows * plan.product.vectors));
+  // A store for each position of a vector; with few registers what is between them is stored too.
+  bool isSmall = plan.form.output == 2;
+  double vector = target.vectorRegisters < 32 ? (isSmall ? 40 : 70) : (isSmall ? 24 : 60);
   double transforms = plan.tiles * ((channelVectors + columnVectors) * vector + (1 + panels) * placeStart);
-  double bytes = 4.0 * winogradPositions * s.c * s.o;
+  double bytes = 4.0 * plan.form.positions() * s.c * s.o;
   double again = bytes / (bytes > farWeights ? memoryBytes : bytes > nearWeights ? farBytes : nearBytes);
   // Weights of a panel that push the transformed input out of the second level make each panel wait for it.
-  double input = 4.0 * winogradPositions * plan.positionStride;
+  double input = 4.0 * plan.form.positions() * plan.positionStride;
   if (scratchBytes(plan, s, lanes) + bytes / panels > secondCache)
     block += panels * input / farBytes;
   double pieces = plan.blocks * panels, unevenness = 2 * std::ceil(pieces / 2) / pieces - 1;
-  return (overlap(block, bytes / memoryBytes) + (plan.blocks - 1) * overlap(block, again) + transforms) * (1 + sharingWorth * unevenness);
+  return (overlap(block, arrivalCycles(bytes)) + (plan.blocks - 1) * overlap(block, again) + transforms) * (1 + sharingWorth * unevenness);
 }
 
-mlir::FailureOr<WinogradPlan> WinogradPlan::choose(const ConvolutionShape &s, const CpuTarget &target, int64_t panelVectors) {
+mlir::FailureOr<WinogradPlan> WinogradPlan::choose(WinogradForm form, const ConvolutionShape &s, const CpuTarget &target, int64_t panelVectors) {
   if (s.r != 3 || s.s != 3 || s.strideX != 1 || s.strideY != 1 || s.dilationX != 1 || s.dilationY != 1 || s.groups != 1)
     return mlir::failure();
   int64_t lanes = target.vectorBytes / 4, columnVectors = llvm::divideCeil(s.o, lanes);
   WinogradPlan plan;
-  plan.tilesY = llvm::divideCeil(s.oh, winogradOutput);
-  plan.tilesX = llvm::divideCeil(s.ow, winogradOutput);
+  plan.form = form;
+  plan.tilesY = llvm::divideCeil(s.oh, form.output);
+  plan.tilesX = llvm::divideCeil(s.ow, form.output);
   plan.tiles = s.n * plan.tilesY * plan.tilesX;
   plan.rowStride = oddLines(llvm::alignTo(s.c, lanes));
   WinogradPlan best = plan;
   best.blocks = 0;
   TileStep step = multiplyAddStep(target);
-  for (int64_t tiles = std::min<int64_t>(plan.tiles, mostScratch / (4 * winogradPositions * plan.rowStride)); tiles > 0; --tiles) {
+  for (int64_t tiles = std::min<int64_t>(plan.tiles, mostScratch / (4 * form.positions() * plan.rowStride)); tiles > 0; --tiles) {
     plan.blocks = llvm::divideCeil(plan.tiles, tiles);
     plan.positionStride = oddLines(plan.mostTiles() * plan.rowStride);
     // No more rows than the smallest block has: the last register tile is moved back over its neighbour.
@@ -130,12 +136,31 @@ static int64_t tapsInside(int64_t input, int64_t output, int64_t window, int64_t
   return taps;
 }
 
-double directCycles(const ConvolutionShape &s, const CpuTarget &target) {
+/// The same estimate for the direct algorithm (ConvolutionBuilder.cpp).
+static double directCycles(const ConvolutionShape &s, const CpuTarget &target) {
   int64_t columnVectors = llvm::divideCeil(s.o, target.vectorBytes / 4);
   TileStep step = multiplyAddStep(target);
   double rowOfOneTap = tileCycles(s.ow, columnVectors, step, chooseTile(target, s.ow, columnVectors)) * s.c * (target.hasFma ? 1 : 2);
   double taps = double(tapsInside(s.h, s.oh, s.r, s.padY)) * tapsInside(s.w, s.ow, s.s, s.padX) / s.ow;
-  return overlap(rowOfOneTap * taps * s.n, 4.0 * s.r * s.s * s.c * s.o / memoryBytes);
+  return overlap(rowOfOneTap * taps * s.n, arrivalCycles(4.0 * s.r * s.s * s.c * s.o));
+}
+
+/// Share of the time of the direct algorithm, and of the next smaller form, that the estimate must stay below: what it is not
+/// exact about, and larger weights for nothing.
+constexpr double worthwhile = 0.9;
+
+std::optional<WinogradForm> worthwhileForm(ConvolutionShape shape, const CpuTarget &target) {
+  shape.n = 1;
+  std::optional<WinogradForm> best;
+  double leastCycles = directCycles(shape, target);
+  for (WinogradForm form : winogradForms) {
+    mlir::FailureOr<WinogradPlan> plan = WinogradPlan::choose(form, shape, target, /*panelVectors=*/0);
+    if (failed(plan) || plan->cycles > worthwhile * leastCycles)
+      continue;
+    leastCycles = plan->cycles;
+    best = form;
+  }
+  return best;
 }
 
 } // namespace fettle::codegen

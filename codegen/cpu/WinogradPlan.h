@@ -4,12 +4,14 @@
 
 #include "codegen/cpu/ConvolutionBuilder.h"
 #include "codegen/cpu/TileShape.h"
+#include "codegen/cpu/WinogradTransform.h"
 
 namespace fettle::codegen {
 
-/// How a 3x3 convolution with stride 1 is cut for Winograd's algorithm (WinogradBuilder.cpp). A tile is 2x2 pixels of
+/// How a 3x3 convolution with stride 1 is cut for Winograd's algorithm (WinogradBuilder.cpp). A tile is 2x2 or 4x4 pixels of
 /// the output. Tiles come in blocks of nearly one size, and so do the panels of output channels of a block.
 struct WinogradPlan {
+  WinogradForm form;
   int64_t tilesY, tilesX, tiles; ///< of the output of an image; of all images
   int64_t blocks = 1;            ///< of tiles
   int64_t parts = 1;             ///< of the panels of a block
@@ -22,13 +24,14 @@ struct WinogradPlan {
   int64_t mostTiles() const { return (tiles + blocks - 1) / blocks; }
   int64_t fewestTiles() const { return tiles / blocks; }
 
-  /// The best plan. `panelVectors`: the width of the product's tile, where that is not free. Fails for other
+  /// The best plan of a form. `panelVectors`: the width of the product's tile, where that is not free. Fails for other
   /// convolutions, and where the scratch of one register tile's rows would be too much.
-  static mlir::FailureOr<WinogradPlan> choose(const ConvolutionShape &shape, const CpuTarget &target, int64_t panelVectors);
+  static mlir::FailureOr<WinogradPlan> choose(WinogradForm form, const ConvolutionShape &shape, const CpuTarget &target, int64_t panelVectors);
 };
 
-/// The same estimate for the direct algorithm (ConvolutionBuilder.cpp).
-double directCycles(const ConvolutionShape &shape, const CpuTarget &target);
+/// The form that is estimated to be the fastest; none where the direct algorithm is. For one image, whatever the batch is: an artifact of
+/// several batch sizes has one form of the weights, and an image's results do not depend on those beside it.
+std::optional<WinogradForm> worthwhileForm(ConvolutionShape shape, const CpuTarget &target);
 
 } // namespace fettle::codegen
 
