@@ -30,7 +30,7 @@ struct Step {
   uint32_t kernel;  ///< into CompiledModel::kernels
   int64_t tiles;
   llvm::SmallVector<BufferReference, 4> arguments; ///< inputs, then outputs
-  int64_t macs = 0, bytes = 0;                     ///< bytes: operands read plus results written
+  int64_t macs = 0, bytes = 0;                     ///< bytes: operands read, as they are packed, plus results written
   int64_t nanoseconds = 0;                         ///< estimate for one core
 };
 

@@ -28,6 +28,11 @@ MemRefType bufferType(RankedTensorType type) {
   return MemRefType::get(shape, storageType(type.getElementType()));
 }
 
+const OperandPacking *LoweredKernel::packingOf(unsigned operand) const {
+  auto found = llvm::find_if(packings, [&](const OperandPacking &packing) { return packing.operand == operand; });
+  return found == packings.end() ? nullptr : &*found;
+}
+
 KernelFrame::KernelFrame(nn::KernelOp kernel, OpBuilder &moduleBuilder, ArrayRef<MemRefType> packedTypes)
     : b(kernel.getLoc(), moduleBuilder.getContext()), numInputs(kernel.getInputs().size()) {
   SmallVector<Type> arguments;

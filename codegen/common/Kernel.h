@@ -52,6 +52,9 @@ struct LoweredKernel {
   mlir::func::FuncOp function;
   int64_t tiles = 1;
   std::vector<OperandPacking> packings;
+  std::optional<double> cycles = std::nullopt; ///< of one core, where the builder knows better than StepCost.h
+
+  const OperandPacking *packingOf(unsigned operand) const;
 };
 
 /// The function of a kernel while it is being built: arguments by the values

@@ -129,13 +129,6 @@ static llvm::Error compileUnits(MutableArrayRef<Unit> units, const CpuTarget &ta
   return errors;
 }
 
-static int64_t totalBytes(TypeRange types) {
-  int64_t bytes = 0;
-  for (Type type : types)
-    bytes += cast<RankedTensorType>(type).getNumElements() * elementBytes(cast<RankedTensorType>(type).getElementType());
-  return bytes;
-}
-
 static int64_t totalMacs(nn::KernelOp kernel) {
   int64_t macs = 0;
   for (Operation &op : kernel.getBody().front())
@@ -238,19 +231,14 @@ static Specialization assemble(const Program &program, ArrayRef<Unit> units, con
   result.largestLiveBytes = plan.largestLiveBytes;
   for (auto [kernel, unit] : program.calls) {
     const LoweredKernel &lowered = units[unit].lowered;
-    Step step{formatOrigins(kernel.getLoc()), unit, lowered.tiles, {}, totalMacs(kernel), totalBytes(kernel->getOperandTypes()) + totalBytes(kernel->getResultTypes()),
-              estimateNanoseconds(kernel, target)};
+    Step step{formatOrigins(kernel.getLoc()), unit, lowered.tiles, {}, totalMacs(kernel), countBytes(kernel, lowered), estimateNanoseconds(kernel, lowered, target)};
     for (auto [i, operand] : llvm::enumerate(kernel.getInputs())) {
       nn::ConstantOp constant = constantOperand(kernel, i);
       if (!constant) {
         step.arguments.push_back(plan.buffers.lookup(operand));
         continue;
       }
-      const OperandPacking *packing = nullptr;
-      for (const OperandPacking &candidate : lowered.packings)
-        if (candidate.operand == i)
-          packing = &candidate;
-      step.arguments.push_back({BufferReference::Weights, 0, weights.place(constant.getValue(), packing)});
+      step.arguments.push_back({BufferReference::Weights, 0, weights.place(constant.getValue(), lowered.packingOf(i))});
     }
     for (Value output : kernel.getOutputs())
       step.arguments.push_back(plan.buffers.lookup(output));

@@ -27,15 +27,25 @@ static double instructions(nn::NnOpInterface op, const CpuTarget &target) {
   return elements / lanes * (isExpensive(op) ? expensiveInstructions : 1);
 }
 
-int64_t estimateNanoseconds(nn::KernelOp kernel, const CpuTarget &target) {
-  double cycles = 0;
+int64_t countBytes(nn::KernelOp kernel, const LoweredKernel &lowered) {
+  auto bytesOf = [](ShapedType type) { return type.getNumElements() * elementBytes(type.getElementType()); };
+  int64_t bytes = 0;
+  for (auto [i, type] : llvm::enumerate(kernel->getOperandTypes())) {
+    const OperandPacking *packing = lowered.packingOf(i);
+    bytes += bytesOf(packing ? packing->packedType : cast<ShapedType>(type));
+  }
+  for (Type type : kernel->getResultTypes())
+    bytes += bytesOf(cast<ShapedType>(type));
+  return bytes;
+}
+
+int64_t estimateNanoseconds(nn::KernelOp kernel, const LoweredKernel &lowered, const CpuTarget &target) {
+  if (lowered.cycles)
+    return int64_t(*lowered.cycles / cyclesPerNanosecond);
+  double cycles = countBytes(kernel, lowered) / cacheBytesPerCycle;
   for (Operation &op : kernel.getBody().front())
     if (auto nnOp = dyn_cast<nn::NnOpInterface>(op); nnOp && !isa<nn::ConstantOp>(op))
       cycles += instructions(nnOp, target) / vectorUnits;
-  for (Type type : llvm::concat<const Type>(llvm::to_vector(kernel->getOperandTypes()), llvm::to_vector(kernel->getResultTypes()))) {
-    auto tensor = cast<RankedTensorType>(type);
-    cycles += tensor.getNumElements() * elementBytes(tensor.getElementType()) / cacheBytesPerCycle;
-  }
   return int64_t(cycles / cyclesPerNanosecond);
 }
 

@@ -263,6 +263,7 @@ static FailureOr<LoweredKernel> build(nn::KernelOp kernel, const CpuTarget &targ
   LoweredKernel lowered;
   lowered.packings.push_back(packWinogradWeights(weight.getArgNumber(), conv.getWeight().getType(), *form, tile));
   lowered.tiles = plan->blocks * plan->parts;
+  lowered.cycles = plan->cycles;
   SmallVector<MemRefType> packedTypes(kernel.getInputs().size());
   packedTypes[weight.getArgNumber()] = lowered.packings.back().packedType;
   FlatFrame frame(kernel, moduleBuilder, packedTypes);

@@ -8,12 +8,20 @@
 using namespace fettle;
 
 namespace {
-int64_t estimate(const char *kernelText, const char *targetName) {
+/// The first kernel of a text, which must outlive it.
+struct Parsed {
+  explicit Parsed(const char *text) {
+    context.loadDialect<mlir::func::FuncDialect, nn::NnDialect>();
+    module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+    kernel = *module->lookupSymbol<mlir::func::FuncOp>("main").getBody().getOps<nn::KernelOp>().begin();
+  }
   mlir::MLIRContext context;
-  context.loadDialect<mlir::func::FuncDialect, nn::NnDialect>();
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(kernelText, &context);
-  auto kernel = *module->lookupSymbol<mlir::func::FuncOp>("main").getBody().getOps<nn::KernelOp>().begin();
-  return codegen::estimateNanoseconds(kernel, llvm::cantFail(parseCpuTarget(targetName)));
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  nn::KernelOp kernel;
+};
+
+int64_t estimate(const char *kernelText, const char *targetName, const codegen::LoweredKernel &lowered = {}) {
+  return codegen::estimateNanoseconds(Parsed(kernelText).kernel, lowered, llvm::cantFail(parseCpuTarget(targetName)));
 }
 
 const char *const product = R"(
@@ -64,5 +72,19 @@ TEST(StepCost, NarrowerVectorsTakeLongerAndDotProductsLess) {
   EXPECT_LT(estimate(bytes, "cpu:x86-64-v4+vnni"), estimate(bytes, "cpu:x86-64-v4") / 2);
   EXPECT_LT(estimate(halves, "cpu:x86-64-v4+bf16"), 0.6 * estimate(product, "cpu:x86-64-v4+bf16"));
   EXPECT_GT(estimate(halves, "cpu:x86-64-v4"), 0.9 * estimate(product, "cpu:x86-64-v4") - 25000);
+}
+
+TEST(StepCost, BuildersKnowBetter) {
+  codegen::LoweredKernel lowered;
+  lowered.cycles = 35000;
+  EXPECT_EQ(estimate(product, "cpu:x86-64-v4", lowered), 10000);
+}
+
+TEST(StepCost, CountsWeightsAsTheyArePacked) {
+  Parsed parsed(product);
+  EXPECT_EQ(codegen::countBytes(parsed.kernel, {}), 4 * (64 * 512 + 512 * 512 + 64 * 512));
+  codegen::LoweredKernel lowered;
+  lowered.packings.push_back({/*operand=*/1, mlir::MemRefType::get({4 * 512 * 512}, mlir::Float32Type::get(&parsed.context)), nullptr, "in panels"});
+  EXPECT_EQ(codegen::countBytes(parsed.kernel, lowered), 4 * (64 * 512 + 4 * 512 * 512 + 64 * 512));
 }
 } // namespace
