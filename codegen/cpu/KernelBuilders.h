@@ -16,11 +16,10 @@ namespace fettle::codegen {
 mlir::FailureOr<LoweredKernel> buildContraction(nn::KernelOp kernel, const CpuTarget &target, mlir::OpBuilder &b);
 /// Depthwise convolution (groups == channels).
 mlir::FailureOr<LoweredKernel> buildDepthwise(nn::KernelOp kernel, const CpuTarget &target, mlir::OpBuilder &b);
-/// Convolution 3x3 with stride 1 by Winograd's algorithm, where that is estimated to be faster (f32).
+/// Convolution with stride 1 and 3 or 5 taps in one or both dimensions by Winograd's algorithm, where that is estimated to be faster (f32).
 mlir::FailureOr<LoweredKernel> buildWinograd(nn::KernelOp kernel, const CpuTarget &target, mlir::OpBuilder &b);
-/// F(2x2, 3x3) and F(4x4, 3x3) of it, faster or not: for tests and measurements.
-mlir::FailureOr<LoweredKernel> buildWinogradF2(nn::KernelOp kernel, const CpuTarget &target, mlir::OpBuilder &b);
-mlir::FailureOr<LoweredKernel> buildWinogradF4(nn::KernelOp kernel, const CpuTarget &target, mlir::OpBuilder &b);
+/// The form `index` (0 or 1) of those that there are, faster or not: for tests and measurements.
+template <size_t index> mlir::FailureOr<LoweredKernel> buildWinogradForm(nn::KernelOp kernel, const CpuTarget &target, mlir::OpBuilder &b);
 /// Softmax, layer norm and reductions: one row at a time, vectorized along the row (or across rows).
 mlir::FailureOr<LoweredKernel> buildRows(nn::KernelOp kernel, const CpuTarget &target, mlir::OpBuilder &b);
 /// nn.attention: blocks of query rows; the score matrix exists one block at a time.

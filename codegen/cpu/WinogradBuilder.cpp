@@ -1,4 +1,4 @@
-//===- WinogradBuilder.cpp - 3x3 convolutions with fewer multiplications --===//
+//===- WinogradBuilder.cpp - convolutions with fewer multiplications ------===//
 //
 // Problem. Large convolutions run at the peak of the multiply-add units: only fewer multiplications make them faster.
 //
@@ -11,7 +11,8 @@
 // the differences of the inputs are made once for all output channels, and the sums of the products, being linear, once
 // for all input channels. Nested in two dimensions, F(2x2, 3x3) makes 2x2 outputs from a patch of 4x4 inputs with 16
 // multiplications instead of 36, and F(4x4, 3x3) 4x4 outputs from 6x6 inputs with 36 instead of 144:
-// Y = A^T [sum over channels of (G g G^T) * (B^T d B)] A (WinogradTransform.cpp).
+// Y = A^T [sum over channels of (G g G^T) * (B^T d B)] A (WinogradTransform.cpp). Along an axis where the window has one tap nothing
+// is transformed: a sequence under a window of 5 takes F(4, 5), 8 multiplications instead of 20.
 //
 //   tile t of the kernel = (block of tiles of the output, stretch of panels of output channels)
 //     transform the patches of the block's tiles to scratch:   V[positions][tiles][input channels]
@@ -24,12 +25,13 @@
 //
 // Why it is sound. The sums are those of the direct algorithm in another order, with a few more roundings of each input and
 // of each result. Each sum has a ninth of the terms: in random convolutions of 4 to 256 channels the largest error
-// of F(2x2, 3x3) was 0.3 to 0.7 of that of the direct algorithm, of F(4x4, 3x3) 1.2 to 3.3 times that.
+// of F(2x2, 3x3) was 0.3 to 0.7 of that of the direct algorithm, of F(4x4, 3x3) 1.2 to 3.3 times that (WinogradBuilderTest.cpp).
 // An infinite input gives NaN in all outputs of its patch, for infinities are subtracted.
 //
-// Cost. The weights become 16/9 or 36/9 of their size, and half a megabyte of stack is used at most. Measured on one Zen 5 core,
+// Cost. The weights become 16/9 or 36/9 of their size (5x5: 36/25; of five in a row 8/5), and half a megabyte of stack is used at most. Measured on one Zen 5 core,
 // direct, F(2x2, 3x3) and F(4x4, 3x3): 56x56x64 to 64 channels takes 0.94, 0.51 and 0.30 ms, 14x14x256 to 256 0.87, 0.48 and
-// 0.43 if the weights are in the cache, 0.92, 0.54 and 0.98 if not. WinogradPlan.cpp tells where which of them is worth it.
+// 0.43 if the weights are in the cache, 0.92, 0.54 and 0.98 if not; 28x28x64 to 64 under 5x5 0.61 and, by F(2x2, 5x5), 0.29.
+// WinogradPlan.cpp tells where which of them is worth it.
 //
 // Source: A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, arXiv:1509.09308, section 4.1.
 //
@@ -83,18 +85,18 @@ struct WinogradEmitter {
   };
   Place placeOf(Value index) {
     SmallVector<Value> at = delinearize(b, index, {s.n, plan.tilesY, plan.tilesX});
-    return {at[0], mulIndex(b, at[1], plan.form.output), mulIndex(b, at[2], plan.form.output)};
+    return {at[0], mulIndex(b, at[1], plan.form.y.output), mulIndex(b, at[2], plan.form.x.output)};
   }
 
   /// B^T d B of the patch at `base` of `from`, as row `row` of each position.
   void emitTransformPatch(Value from, Value base, int64_t rowStride, int64_t pixelStride, Value row) {
     Value to = mulIndex(b, row, plan.rowStride);
-    int64_t side = plan.form.patch();
+    int64_t width = plan.form.x.patch();
     forChannels([&](Value channel, Value mask) {
       Value start = addIndex(b, base, channel);
       Value at = addIndex(b, to, channel);
       transform.emitInput(
-          [&](int64_t i) { return load(from, addIndex(b, start, i / side * rowStride + i % side * pixelStride), mask); },
+          [&](int64_t i) { return load(from, addIndex(b, start, i / width * rowStride + i % width * pixelStride), mask); },
           [&](int64_t position, Value value) { emitStore(b, f32, value, transformed, addIndex(b, at, position * plan.positionStride)); });
     });
   }
@@ -103,8 +105,8 @@ struct WinogradEmitter {
   void emitCopyPatch(Value image, Value y, Value x) {
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(VectorType::get({tile.lanes}, f32)));
     emitFor(b, 0, plan.form.positions(), 1, [&](Value pixel) {
-      Value row = addIndex(b, y, arith::DivUIOp::create(b, pixel, indexConstant(b, plan.form.patch())));
-      Value column = addIndex(b, x, arith::RemUIOp::create(b, pixel, indexConstant(b, plan.form.patch())));
+      Value row = addIndex(b, y, arith::DivUIOp::create(b, pixel, indexConstant(b, plan.form.x.patch())));
+      Value column = addIndex(b, x, arith::RemUIOp::create(b, pixel, indexConstant(b, plan.form.x.patch())));
       Value to = mulIndex(b, pixel, plan.rowStride);
       auto isBelow = [&](Value index, int64_t extent) { // and not negative
         return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, index, indexConstant(b, extent));
@@ -126,20 +128,20 @@ struct WinogradEmitter {
   void emitTransformTile(Value index, Value row) {
     Place place = placeOf(index);
     Value y = arith::SubIOp::create(b, place.y, indexConstant(b, s.padY)), x = arith::SubIOp::create(b, place.x, indexConstant(b, s.padX));
-    auto isInside = [&](Value first, int64_t extent) -> Value {
+    auto isInside = [&](Value first, int64_t extent, int64_t patch) -> Value {
       Value isLow = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, first, indexConstant(b, 0));
-      Value isHigh = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, first, indexConstant(b, extent - plan.form.patch()));
+      Value isHigh = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, first, indexConstant(b, extent - patch));
       return arith::AndIOp::create(b, isLow, isHigh);
     };
     emitIf(
-        b, arith::AndIOp::create(b, isInside(y, s.h), isInside(x, s.w)),
+        b, arith::AndIOp::create(b, isInside(y, s.h, plan.form.y.patch()), isInside(x, s.w, plan.form.x.patch())),
         [&] {
           Value base = mulIndex(b, addIndex(b, mulIndex(b, addIndex(b, mulIndex(b, place.image, s.h), y), s.w), x), s.c);
           emitTransformPatch(input, base, s.w * s.c, s.c, row);
         },
         [&] {
           emitCopyPatch(place.image, y, x);
-          emitTransformPatch(patch, indexConstant(b, 0), plan.form.patch() * plan.rowStride, plan.rowStride, row);
+          emitTransformPatch(patch, indexConstant(b, 0), plan.form.x.patch() * plan.rowStride, plan.rowStride, row);
         });
   }
 
@@ -166,7 +168,7 @@ struct WinogradEmitter {
 
   /// A^T m A, bias and epilogue for one tile of the output and vectors [begin, end) of one panel.
   void emitFinishVectors(const Place &place, Value from, Value firstColumn, int64_t begin, int64_t end, Value mask) {
-    int64_t side = plan.form.output;
+    int64_t height = plan.form.y.output, width = plan.form.x.output;
     auto maskOf = [&](int64_t j) { return j == tile.shape.vectors - 1 ? mask : Value(); };
     SmallVector<SmallVector<Value>> results;
     for (int64_t j = begin; j < end; ++j) {
@@ -182,21 +184,21 @@ struct WinogradEmitter {
     auto emitPixels = [&](ArrayRef<int64_t> pixels) {
       SmallVector<Epilogue::Vector> vectors;
       for (int64_t pixel : pixels) {
-        Value y = addIndex(b, place.y, pixel / side), x = addIndex(b, place.x, pixel % side);
+        Value y = addIndex(b, place.y, pixel / width), x = addIndex(b, place.x, pixel % width);
         Value line = addIndex(b, mulIndex(b, place.image, s.oh), y), outputRow = addIndex(b, mulIndex(b, line, s.ow), x);
         for (int64_t j = begin; j < end; ++j)
           vectors.push_back({results[j - begin][pixel], outputRow, addIndex(b, firstColumn, j * tile.lanes), maskOf(j), /*followsLast=*/j > begin});
       }
       epilogue.emit(frame, vectors);
     };
-    if (s.oh % side == 0 && s.ow % side == 0)
-      return emitPixels(llvm::to_vector(llvm::seq<int64_t>(side * side)));
+    if (s.oh % height == 0 && s.ow % width == 0)
+      return emitPixels(llvm::to_vector(llvm::seq<int64_t>(height * width)));
     auto isWithin = [&](Value first, int64_t offset, int64_t extent) -> Value {
       return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, first, indexConstant(b, extent - offset));
     };
     emitPixels({0});
-    for (int64_t pixel = 1; pixel < side * side; ++pixel) {
-      Value isInside = arith::AndIOp::create(b, isWithin(place.y, pixel / side, s.oh), isWithin(place.x, pixel % side, s.ow));
+    for (int64_t pixel = 1; pixel < height * width; ++pixel) {
+      Value isInside = arith::AndIOp::create(b, isWithin(place.y, pixel / width, s.oh), isWithin(place.x, pixel % width, s.ow));
       emitIf(b, isInside, [&] { emitPixels({pixel}); });
     }
   }
@@ -206,7 +208,7 @@ struct WinogradEmitter {
     Place place = placeOf(index);
     Value from = mulIndex(b, row, tile.panelColumns());
     // Sixteen pixels fill the registers with one vector each.
-    int64_t together = plan.form.output == 2 ? tile.shape.vectors : 1;
+    int64_t together = plan.form.outputs() <= 4 ? tile.shape.vectors : 1;
     for (int64_t j = 0; j < tile.shape.vectors; j += together)
       emitFinishVectors(place, from, firstColumn, j, j + together, mask);
   }
@@ -236,8 +238,9 @@ struct WinogradEmitter {
 
 } // namespace
 
-/// `form`: null for the one that is worth it.
-static FailureOr<LoweredKernel> build(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &moduleBuilder, std::optional<WinogradForm> form) {
+/// `choose`: the form for a convolution, if it is to be built.
+static FailureOr<LoweredKernel> build(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &moduleBuilder,
+                                      llvm::function_ref<std::optional<WinogradForm>(const ConvolutionShape &)> choose) {
   auto conv = dyn_cast_or_null<nn::ConvOp>(findRoot(kernel));
   if (!conv)
     return failure();
@@ -251,7 +254,8 @@ static FailureOr<LoweredKernel> build(nn::KernelOp kernel, const CpuTarget &targ
     return failure();
   if (!isF32(conv.getInput()) || !isF32(conv.getWeight()) || !isF32(conv.getBias()))
     return failure();
-  if (!form && !(form = worthwhileForm(*shape, target)))
+  std::optional<WinogradForm> form = choose(*shape);
+  if (!form)
     return failure();
   FailureOr<WinogradPlan> plan = WinogradPlan::choose(*form, *shape, target, agreedPanelVectors(kernel));
   if (failed(plan))
@@ -280,15 +284,17 @@ static FailureOr<LoweredKernel> build(nn::KernelOp kernel, const CpuTarget &targ
 }
 
 FailureOr<LoweredKernel> buildWinograd(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
-  return build(kernel, target, b, /*form=*/std::nullopt);
+  return build(kernel, target, b, [&](const ConvolutionShape &shape) { return worthwhileForm(shape, target); });
 }
 
-FailureOr<LoweredKernel> buildWinogradF2(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
-  return build(kernel, target, b, WinogradForm{2});
+template <size_t index> FailureOr<LoweredKernel> buildWinogradForm(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
+  return build(kernel, target, b, [](const ConvolutionShape &shape) -> std::optional<WinogradForm> {
+    SmallVector<WinogradForm> forms = winogradForms(shape);
+    return index < forms.size() ? std::optional(forms[index]) : std::nullopt;
+  });
 }
 
-FailureOr<LoweredKernel> buildWinogradF4(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
-  return build(kernel, target, b, WinogradForm{4});
-}
+template FailureOr<LoweredKernel> buildWinogradForm<0>(nn::KernelOp, const CpuTarget &, OpBuilder &);
+template FailureOr<LoweredKernel> buildWinogradForm<1>(nn::KernelOp, const CpuTarget &, OpBuilder &);
 
 } // namespace fettle::codegen

@@ -1,6 +1,6 @@
 //===- WinogradPlan.cpp - which convolutions, in which blocks -------------===//
 //
-// Problem. More tiles in a block mean that the weights, 16/9 or four times their size, are read less often; but the transformed
+// Problem. More tiles in a block mean that the weights, up to four times their size, are read less often; but the transformed
 // input of a block must stay in the second-level cache, on a stack of bounded size, and the rows of a block are
 // best a multiple of the register tile's.
 //
@@ -78,8 +78,7 @@ static double estimateCycles(const WinogradPlan &plan, const ConvolutionShape &s
     step += loads / 4;
   double block = plan.form.positions() * (step * s.c + registerTiles * (tileStart + plan.product.rows * plan.product.vectors));
   // A store for each position of a vector; with few registers what is between them is stored too.
-  bool isSmall = plan.form.output == 2;
-  double vector = target.vectorRegisters < 32 ? (isSmall ? 40 : 70) : (isSmall ? 24 : 60);
+  double vector = plan.form.positions() * (target.vectorRegisters < 32 ? 2.2 : 1.6);
   double transforms = plan.tiles * ((channelVectors + columnVectors) * vector + (1 + panels) * placeStart);
   double bytes = 4.0 * plan.form.positions() * s.c * s.o;
   double again = bytes / (bytes > farWeights ? memoryBytes : bytes > nearWeights ? farBytes : nearBytes);
@@ -91,14 +90,28 @@ static double estimateCycles(const WinogradPlan &plan, const ConvolutionShape &s
   return (overlap(block, arrivalCycles(bytes)) + (plan.blocks - 1) * overlap(block, again) + transforms) * (1 + sharingWorth * unevenness);
 }
 
+llvm::SmallVector<WinogradForm> winogradForms(const ConvolutionShape &s) {
+  auto isTaken = [](int64_t taps) { return taps == 1 || taps == 3 || taps == 5; };
+  bool isPlain = s.strideX == 1 && s.strideY == 1 && s.dilationX == 1 && s.dilationY == 1 && s.groups == 1;
+  if (!isPlain || !isTaken(s.r) || !isTaken(s.s) || s.r * s.s == 1)
+    return {};
+  llvm::SmallVector<WinogradForm> forms;
+  for (int64_t output : {2, 4}) {
+    auto axis = [&](int64_t taps) { return WinogradAxis{taps == 1 ? 1 : output, taps}; };
+    WinogradForm form{axis(s.r), axis(s.s)};
+    // In two dimensions, eight points would lose digits.
+    if (s.r == 1 || s.s == 1 || (form.y.patch() <= 6 && form.x.patch() <= 6))
+      forms.push_back(form);
+  }
+  return forms;
+}
+
 mlir::FailureOr<WinogradPlan> WinogradPlan::choose(WinogradForm form, const ConvolutionShape &s, const CpuTarget &target, int64_t panelVectors) {
-  if (s.r != 3 || s.s != 3 || s.strideX != 1 || s.strideY != 1 || s.dilationX != 1 || s.dilationY != 1 || s.groups != 1)
-    return mlir::failure();
   int64_t lanes = target.vectorBytes / 4, columnVectors = llvm::divideCeil(s.o, lanes);
   WinogradPlan plan;
   plan.form = form;
-  plan.tilesY = llvm::divideCeil(s.oh, form.output);
-  plan.tilesX = llvm::divideCeil(s.ow, form.output);
+  plan.tilesY = llvm::divideCeil(s.oh, form.y.output);
+  plan.tilesX = llvm::divideCeil(s.ow, form.x.output);
   plan.tiles = s.n * plan.tilesY * plan.tilesX;
   plan.rowStride = oddLines(llvm::alignTo(s.c, lanes));
   WinogradPlan best = plan;
@@ -153,7 +166,7 @@ std::optional<WinogradForm> worthwhileForm(ConvolutionShape shape, const CpuTarg
   shape.n = 1;
   std::optional<WinogradForm> best;
   double leastCycles = directCycles(shape, target);
-  for (WinogradForm form : winogradForms) {
+  for (WinogradForm form : winogradForms(shape)) {
     mlir::FailureOr<WinogradPlan> plan = WinogradPlan::choose(form, shape, target, /*panelVectors=*/0);
     if (failed(plan) || plan->cycles > worthwhile * leastCycles)
       continue;

@@ -8,7 +8,7 @@
 
 namespace fettle::codegen {
 
-/// How a 3x3 convolution with stride 1 is cut for Winograd's algorithm (WinogradBuilder.cpp). A tile is 2x2 or 4x4 pixels of
+/// How a convolution with stride 1 is cut for Winograd's algorithm (WinogradBuilder.cpp). A tile is a few pixels of
 /// the output. Tiles come in blocks of nearly one size, and so do the panels of output channels of a block.
 struct WinogradPlan {
   WinogradForm form;
@@ -24,10 +24,13 @@ struct WinogradPlan {
   int64_t mostTiles() const { return (tiles + blocks - 1) / blocks; }
   int64_t fewestTiles() const { return tiles / blocks; }
 
-  /// The best plan of a form. `panelVectors`: the width of the product's tile, where that is not free. Fails for other
-  /// convolutions, and where the scratch of one register tile's rows would be too much.
+  /// The best plan of a form. `panelVectors`: the width of the product's tile, where that is not free. Fails where the scratch of
+  /// one register tile's rows would be too much.
   static mlir::FailureOr<WinogradPlan> choose(WinogradForm form, const ConvolutionShape &shape, const CpuTarget &target, int64_t panelVectors);
 };
+
+/// The forms that there are for a convolution, by the size of their weights.
+llvm::SmallVector<WinogradForm> winogradForms(const ConvolutionShape &shape);
 
 /// The form that is estimated to be the fastest; none where the direct algorithm is. For one image, whatever the batch is: an artifact of
 /// several batch sizes has one form of the weights, and an image's results do not depend on those beside it.

@@ -1,15 +1,17 @@
 //===- WinogradTransform.cpp - the three transforms of Winograd's algorithm ===//
 //
-// One dimension is multiplication of polynomials, known at some points: outputs y(k) = sum of g(j) d(k + j) are the transpose
-// of a product of degree 1 + 2 or 3 + 2, which its values at 4 or 6 points determine. A point x gives a row of each matrix:
+// One dimension is multiplication of polynomials, known at some points: the outputs y(k) = sum of g(j) d(k + j) of a tile are
+// the transpose of a product, which its values at as many points as it has coefficients determine. A point x gives a
+// row of each matrix:
 //
-//   A: 1, x, x^2, ...    G: (1, x, x^2) / product of (x - other points)    B: the polynomial with the other points as its roots
+//   A: 1, x, x^2, ...    G: (1, x, x^2...) / product of (x - other points)    B: the polynomial with the other points as its roots
 //
-// and infinity the leading coefficients. F(2, 3) takes 0, 1, -1 and infinity, which leaves no factors but 1/2. F(4, 3)
-// takes 0, +-3/4, +-3/2 and infinity. Literature has 0, +-1, +-2: there the powers reach 8 and the quotients 1/24, and in random
-// convolutions of 16 to 256 channels the errors are 3.4 to 5.8 times those of the direct algorithm, root mean square; with these
-// points 1.8 to 2.8 times. Their products need few bits, so B and A are exact in single precision, and the points that lie
-// opposite each other share what is even and what is odd.
+// and infinity the leading coefficients. All tiles take 0 and infinity, and pairs of points opposite each other, which share
+// what is even and what is odd. F(2, 3) takes +-1, which leaves no factors but 1/2. F(4, 3) and F(2, 5) take +-3/4 and +-3/2.
+// Literature has +-1 and +-2: there the powers of F(4, 3) reach 8 and the quotients 1/24, and in random convolutions with
+// windows of 3x3 and 16 to 256 channels its errors are 3.4 to 5.8 times those of the direct algorithm, root mean square; with these
+// points 1.8 to 2.8 times. F(4, 5) takes +-1/2, +-1 and +-2, the best of 286 triples of simple fractions: 2.0 to 2.5 times
+// in one dimension, 5 in two, where it is not used. All these points and their products have few bits, so B and A are exact.
 //
 // Sources: A. Lavin, S. Gray, arXiv:1509.09308; B. Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd
 // Convolution for Deep Neural Networks", 2020, arXiv:1803.10986, for what points do to errors.
@@ -17,110 +19,150 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cpu/WinogradTransform.h"
+#include <cmath>
 #include <cstring>
 
 using namespace mlir;
 
 namespace fettle::codegen {
 
-/// The points of F(4, 3) are 0, +-nearPoint, +-farPoint and infinity.
-constexpr double nearPoint = 0.75, farPoint = 1.5;
-constexpr double nearSquare = nearPoint * nearPoint, farSquare = farPoint * farPoint;
-
-Value WinogradTransform::sum(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
-Value WinogradTransform::difference(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
-Value WinogradTransform::factorOf(Value x, double factor) {
-  return arith::ConstantOp::create(b, DenseElementsAttr::get(cast<VectorType>(x.getType()), float(factor)));
-}
-Value WinogradTransform::multiply(double factor, Value x) { return arith::MulFOp::create(b, factorOf(x, factor), x); }
-Value WinogradTransform::multiplyAdd(Value x, double factor, Value y) { return emitMultiplyAdd(b, hasFma, factorOf(y, factor), y, x); }
-
-WinogradTransform::Vectors WinogradTransform::emitInputOfLine(ArrayRef<Value> d) {
-  if (form.output == 2)
-    return {difference(d[0], d[2]), sum(d[1], d[2]), difference(d[2], d[1]), difference(d[1], d[3])};
-  // (x^2 - far^2) (x^2 - near^2), times x for infinity; x (x +- near) (x^2 - far^2), x (x +- far) (x^2 - near^2).
-  auto withoutBoth = [&](int64_t i) { return multiplyAdd(multiplyAdd(d[i + 4], -(nearSquare + farSquare), d[i + 2]), nearSquare * farSquare, d[i]); };
-  auto withoutOne = [&](int64_t i, double square) { return multiplyAdd(d[i + 2], -square, d[i]); };
-  Value evenNear = withoutOne(2, farSquare), oddNear = withoutOne(1, farSquare);
-  Value evenFar = withoutOne(2, nearSquare), oddFar = withoutOne(1, nearSquare);
-  return {withoutBoth(0),
-          multiplyAdd(evenNear, nearPoint, oddNear),
-          multiplyAdd(evenNear, -nearPoint, oddNear),
-          multiplyAdd(evenFar, farPoint, oddFar),
-          multiplyAdd(evenFar, -farPoint, oddFar),
-          withoutBoth(1)};
-}
-
-WinogradTransform::Vectors WinogradTransform::emitOutputOfLine(ArrayRef<Value> m) {
-  if (form.output == 2)
-    return {sum(m[0], sum(m[1], m[2])), difference(difference(m[1], m[2]), m[3])};
-  Value evenNear = sum(m[1], m[2]), oddNear = difference(m[1], m[2]), evenFar = sum(m[3], m[4]), oddFar = difference(m[3], m[4]);
-  return {sum(m[0], sum(evenNear, evenFar)),
-          multiplyAdd(multiply(nearPoint, oddNear), farPoint, oddFar),
-          multiplyAdd(multiply(nearSquare, evenNear), farSquare, evenFar),
-          multiplyAdd(multiplyAdd(m[5], nearPoint * nearSquare, oddNear), farPoint * farSquare, oddFar)};
-}
-
-void WinogradTransform::emitInput(Load patch, llvm::function_ref<void(int64_t, Value)> store) {
-  int64_t side = form.patch();
-  SmallVector<Value> rows(form.positions());
-  for (int64_t x = 0; x < side; ++x) {
-    Vectors column;
-    for (int64_t y = 0; y < side; ++y)
-      column.push_back(patch(y * side + x));
-    for (auto [y, value] : llvm::enumerate(emitInputOfLine(column)))
-      rows[y * side + x] = value;
+/// The positive ones of the points of a patch.
+static ArrayRef<double> pointsOf(int64_t patch) {
+  static constexpr double of4[] = {1}, of6[] = {0.75, 1.5}, of8[] = {0.5, 1, 2};
+  switch (patch) {
+  case 4: return of4;
+  case 6: return of6;
+  case 8: return of8;
   }
-  for (int64_t y = 0; y < side; ++y)
-    for (auto [x, value] : llvm::enumerate(emitInputOfLine(ArrayRef(rows).slice(y * side, side))))
-      store(y * side + x, value);
+  llvm_unreachable("a tile of one pixel and one tap is not transformed");
 }
 
-SmallVector<Value> WinogradTransform::emitOutput(Load products) {
-  int64_t side = form.patch();
-  SmallVector<Value> rows(form.output * side), result;
-  for (int64_t x = 0; x < side; ++x) {
-    Vectors column;
-    for (int64_t y = 0; y < side; ++y)
-      column.push_back(products(y * side + x));
-    for (auto [y, value] : llvm::enumerate(emitOutputOfLine(column)))
-      rows[y * side + x] = value;
+/// Coefficients of x^0, x^2, x^4... of the product of (x^2 - point^2) over all points but `left`.
+static SmallVector<double> productOfRoots(ArrayRef<double> points, std::optional<size_t> left = std::nullopt) {
+  SmallVector<double> result = {1};
+  for (size_t k = 0; k < points.size(); ++k) {
+    if (k == left)
+      continue;
+    result.insert(result.begin(), 0); // times x^2
+    for (size_t i = 0; i + 1 < result.size(); ++i)
+      result[i] -= points[k] * points[k] * result[i + 1];
   }
-  for (int64_t y = 0; y < form.output; ++y)
-    llvm::append_range(result, emitOutputOfLine(ArrayRef(rows).slice(y * side, side)));
   return result;
 }
 
-/// G g of one dimension; elements of `g` and of `out` are `stride` apart.
-static void transformTaps(WinogradForm form, const double *g, int64_t stride, double *out, int64_t outStride) {
-  double first = g[0], second = g[stride], third = g[2 * stride];
-  auto put = [&](int64_t i, double value) { out[i * outStride] = value; };
-  // At x and -x, each over the product of their distances to the other points.
-  auto putPair = [&](int64_t i, double x, double distances) {
-    put(i, (first + x * second + x * x * third) / distances);
-    put(i + 1, (first - x * second + x * x * third) / distances);
-  };
-  if (form.output == 2) {
-    put(0, first);
-    putPair(1, 1, 2);
-  } else {
-    put(0, first / (nearSquare * farSquare));
-    putPair(1, nearPoint, 2 * nearSquare * (nearSquare - farSquare));
-    putPair(3, farPoint, 2 * farSquare * (farSquare - nearSquare));
-  }
-  put(form.patch() - 1, third);
+Value WinogradTransform::multiplyAdd(Value sum, double factor, Value x) {
+  if (sum && factor == 1)
+    return arith::AddFOp::create(b, sum, x);
+  if (sum && factor == -1)
+    return arith::SubFOp::create(b, sum, x);
+  Value constant = arith::ConstantOp::create(b, DenseElementsAttr::get(cast<VectorType>(x.getType()), float(factor)));
+  return sum ? emitMultiplyAdd(b, hasFma, constant, x, sum) : arith::MulFOp::create(b, constant, x).getResult();
 }
 
-constexpr int64_t mostPatch = 6;
+WinogradTransform::Vectors WinogradTransform::emitInputOfLine(WinogradAxis axis, ArrayRef<Value> d) {
+  if (axis.patch() == 1)
+    return Vectors(d);
+  ArrayRef<double> points = pointsOf(axis.patch());
+  // The polynomial times x^first.
+  auto emitPolynomial = [&](ArrayRef<double> coefficients, int64_t first) {
+    Value sum = d[first + 2 * (coefficients.size() - 1)];
+    for (size_t i = coefficients.size() - 1; i > 0; --i)
+      sum = multiplyAdd(sum, coefficients[i - 1], d[first + 2 * (i - 1)]);
+    return sum;
+  };
+  Vectors result = {emitPolynomial(productOfRoots(points), 0)};
+  for (auto [k, point] : llvm::enumerate(points)) {
+    SmallVector<double> others = productOfRoots(points, k);
+    Value even = emitPolynomial(others, 2), odd = emitPolynomial(others, 1);
+    result.push_back(multiplyAdd(even, point, odd));
+    result.push_back(multiplyAdd(even, -point, odd));
+  }
+  result.push_back(emitPolynomial(productOfRoots(points), 1));
+  return result;
+}
+
+WinogradTransform::Vectors WinogradTransform::emitOutputOfLine(WinogradAxis axis, ArrayRef<Value> m) {
+  if (axis.patch() == 1)
+    return Vectors(m);
+  ArrayRef<double> points = pointsOf(axis.patch());
+  Vectors even, odd, result;
+  for (size_t k = 0; k < points.size(); ++k) {
+    even.push_back(arith::AddFOp::create(b, m[1 + 2 * k], m[2 + 2 * k]));
+    odd.push_back(arith::SubFOp::create(b, m[1 + 2 * k], m[2 + 2 * k]));
+  }
+  for (int64_t power = 0; power < axis.output; ++power) {
+    Value sum = power == 0 ? m.front() : power == axis.output - 1 ? m.back() : Value();
+    for (auto [k, point] : llvm::enumerate(points))
+      sum = multiplyAdd(sum, std::pow(point, power), power % 2 ? odd[k] : even[k]);
+    result.push_back(sum);
+  }
+  return result;
+}
+
+void WinogradTransform::emitInput(Load patch, llvm::function_ref<void(int64_t, Value)> store) {
+  int64_t height = form.y.patch(), width = form.x.patch();
+  SmallVector<Value> rows(form.positions());
+  for (int64_t x = 0; x < width; ++x) {
+    Vectors column;
+    for (int64_t y = 0; y < height; ++y)
+      column.push_back(patch(y * width + x));
+    for (auto [y, value] : llvm::enumerate(emitInputOfLine(form.y, column)))
+      rows[y * width + x] = value;
+  }
+  for (int64_t y = 0; y < height; ++y)
+    for (auto [x, value] : llvm::enumerate(emitInputOfLine(form.x, ArrayRef(rows).slice(y * width, width))))
+      store(y * width + x, value);
+}
+
+SmallVector<Value> WinogradTransform::emitOutput(Load products) {
+  int64_t height = form.y.patch(), width = form.x.patch();
+  SmallVector<Value> rows(form.y.output * width), result;
+  for (int64_t x = 0; x < width; ++x) {
+    Vectors column;
+    for (int64_t y = 0; y < height; ++y)
+      column.push_back(products(y * width + x));
+    for (auto [y, value] : llvm::enumerate(emitOutputOfLine(form.y, column)))
+      rows[y * width + x] = value;
+  }
+  for (int64_t y = 0; y < form.y.output; ++y)
+    llvm::append_range(result, emitOutputOfLine(form.x, ArrayRef(rows).slice(y * width, width)));
+  return result;
+}
+
+/// G g of one dimension; elements of `g` are `stride` apart, those of `out` `outStride`.
+static void transformTaps(WinogradAxis axis, const double *g, int64_t stride, double *out, int64_t outStride) {
+  if (axis.patch() == 1) {
+    *out = *g;
+    return;
+  }
+  ArrayRef<double> points = pointsOf(axis.patch());
+  auto valueAt = [&](double x) {
+    double value = 0;
+    for (int64_t tap = axis.taps - 1; tap >= 0; --tap)
+      value = value * x + g[tap * stride];
+    return value;
+  };
+  out[0] = g[0] / productOfRoots(points).front();
+  for (auto [k, point] : llvm::enumerate(points)) {
+    double distances = 2 * point * point; // to 0 and to the opposite point
+    for (size_t other = 0; other < points.size(); ++other)
+      if (other != k)
+        distances *= point * point - points[other] * points[other];
+    out[(1 + 2 * k) * outStride] = valueAt(point) / distances;
+    out[(2 + 2 * k) * outStride] = valueAt(-point) / distances;
+  }
+  out[(axis.patch() - 1) * outStride] = g[(axis.taps - 1) * stride];
+}
+
+constexpr int64_t mostPositions = 36, mostTaps = 25;
 
 /// G g G^T.
 static void transformWindow(WinogradForm form, const double *window, double *result) {
-  int64_t side = form.patch();
-  double rows[mostPatch * 3];
-  for (int64_t x = 0; x < 3; ++x)
-    transformTaps(form, window + x, 3, rows + x, 3);
-  for (int64_t y = 0; y < side; ++y)
-    transformTaps(form, rows + 3 * y, 1, result + side * y, 1);
+  double rows[mostPositions * 5];
+  for (int64_t x = 0; x < form.x.taps; ++x)
+    transformTaps(form.y, window + x, form.x.taps, rows + x, form.x.taps);
+  for (int64_t y = 0; y < form.y.patch(); ++y)
+    transformTaps(form.x, rows + y * form.x.taps, 1, result + y * form.x.patch(), 1);
 }
 
 OperandPacking packWinogradWeights(unsigned operand, RankedTensorType type, WinogradForm form, const RegisterTile &tile) {
@@ -128,7 +170,7 @@ OperandPacking packWinogradWeights(unsigned operand, RankedTensorType type, Wino
   OperandPacking packing;
   packing.operand = operand;
   packing.packedType = MemRefType::get({panels * form.positions() * channels * panelColumns}, type.getElementType());
-  llvm::raw_string_ostream(packing.layout) << "Winograd F(" << form.output << "x" << form.output << ", 3x3), panels of " << panelColumns;
+  llvm::raw_string_ostream(packing.layout) << "Winograd F(" << form.y.output << "x" << form.x.output << ", " << form.y.taps << "x" << form.x.taps << "), panels of " << panelColumns;
   packing.panels = tile.panelChoice;
   packing.panels->bytes = packing.packedType.getNumElements() * int64_t(sizeof(float));
   packing.pack = [=, elements = packing.packedType.getNumElements()](const HostTensor &tensor) {
@@ -138,11 +180,11 @@ OperandPacking packWinogradWeights(unsigned operand, RankedTensorType type, Wino
     for (int64_t panel = 0; panel < panels; ++panel, out += form.positions() * channels * panelColumns)
       for (int64_t j = 0; j < std::min(panelColumns, columns); ++j)
         for (int64_t channel = 0; channel < channels; ++channel) {
-          float taps[9];
-          int64_t column = firstColumnOfPanel(panel, panelColumns, columns) + j;
-          std::memcpy(taps, from + (column * channels + channel) * sizeof(taps), sizeof(taps));
-          double window[9], values[mostPatch * mostPatch];
-          std::copy(std::begin(taps), std::end(taps), window);
+          float taps[mostTaps];
+          int64_t column = firstColumnOfPanel(panel, panelColumns, columns) + j, size = form.y.taps * form.x.taps;
+          std::memcpy(taps, from + (column * channels + channel) * size * sizeof(float), size * sizeof(float));
+          double window[mostTaps], values[mostPositions];
+          std::copy(taps, taps + size, window);
           transformWindow(form, window, values);
           for (int64_t position = 0; position < form.positions(); ++position)
             out[(position * channels + channel) * panelColumns + j] = float(values[position]);

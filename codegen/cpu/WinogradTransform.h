@@ -6,18 +6,25 @@
 
 namespace fettle::codegen {
 
-/// F(2x2, 3x3) or F(4x4, 3x3).
-struct WinogradForm {
-  int64_t output; ///< side of a tile of the output: 2 or 4
+/// F(output, taps) of one dimension.
+struct WinogradAxis {
+  int64_t output; ///< pixels of a tile of the output: 2 or 4; 1 where the window has one tap
+  int64_t taps;   ///< of the window: 1, 3 or 5
 
-  /// Side of the patch of the input that a tile is made from.
-  int64_t patch() const { return output + 2; }
-  /// Products that stand for the nine taps of each pixel of a tile.
-  int64_t positions() const { return patch() * patch(); }
+  /// Pixels of the input that a tile is made from, and products that it takes: 1, 4, 6 or 8.
+  int64_t patch() const { return output + taps - 1; }
 };
-constexpr WinogradForm winogradForms[] = {{2}, {4}};
 
-/// Emits the transforms of vectors; matrices are addressed row by row.
+/// F(y.output x x.output, y.taps x x.taps). Matrices of pixels and of positions are addressed row by row.
+struct WinogradForm {
+  WinogradAxis y, x;
+
+  int64_t outputs() const { return y.output * x.output; }
+  /// Products that stand for all taps of all pixels of a tile.
+  int64_t positions() const { return y.patch() * x.patch(); }
+};
+
+/// Emits the transforms of vectors.
 class WinogradTransform {
 public:
   WinogradTransform(mlir::ImplicitLocOpBuilder &b, WinogradForm form, bool hasFma) : b(b), form(form), hasFma(hasFma) {}
@@ -29,23 +36,19 @@ public:
   llvm::SmallVector<mlir::Value> emitOutput(Load products);
 
 private:
-  using Vectors = llvm::SmallVector<mlir::Value, 6>;
+  using Vectors = llvm::SmallVector<mlir::Value, 8>;
   /// B^T d and A^T m of one dimension.
-  Vectors emitInputOfLine(llvm::ArrayRef<mlir::Value> d);
-  Vectors emitOutputOfLine(llvm::ArrayRef<mlir::Value> m);
-  mlir::Value sum(mlir::Value x, mlir::Value y);
-  mlir::Value difference(mlir::Value x, mlir::Value y);
-  mlir::Value factorOf(mlir::Value x, double factor); ///< as a vector like `x`
-  mlir::Value multiply(double factor, mlir::Value x);
-  /// x + factor * y.
-  mlir::Value multiplyAdd(mlir::Value x, double factor, mlir::Value y);
+  Vectors emitInputOfLine(WinogradAxis axis, llvm::ArrayRef<mlir::Value> d);
+  Vectors emitOutputOfLine(WinogradAxis axis, llvm::ArrayRef<mlir::Value> m);
+  /// `sum` + factor * x; a null `sum` is zero.
+  mlir::Value multiplyAdd(mlir::Value sum, double factor, mlir::Value x);
 
   mlir::ImplicitLocOpBuilder &b;
   WinogradForm form;
   bool hasFma;
 };
 
-/// Weights [out, in, 3, 3] of f32 as G g G^T, computed in double and rounded once, in panels as a register tile reads
+/// Weights [out, in, y.taps, x.taps] of f32 as G g G^T, computed in double and rounded once, in panels as a register tile reads
 /// them: [panels][positions][in][columns of a panel]. The last panel is moved back as in packPanels.
 OperandPacking packWinogradWeights(unsigned operand, mlir::RankedTensorType type, WinogradForm form, const RegisterTile &tile);
 

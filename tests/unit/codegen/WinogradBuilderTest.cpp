@@ -11,8 +11,8 @@ using namespace fettle::test;
 
 namespace {
 
-/// F(2x2, 3x3) and F(4x4, 3x3).
-constexpr KernelBuilder forms[] = {codegen::buildWinogradF2, codegen::buildWinogradF4};
+/// F(2x2, 3x3) and F(4x4, 3x3), and their like.
+constexpr KernelBuilder forms[] = {codegen::buildWinogradForm<0>, codegen::buildWinogradForm<1>};
 constexpr llvm::StringLiteral targets[] = {"cpu:native", "cpu:x86-64-v4", "cpu:x86-64-v3", "cpu:x86-64-v2"};
 
 /// A convolution, channels last; pads as in ONNX: top, left, bottom, right.
@@ -20,13 +20,15 @@ struct Convolution {
   int64_t n, h, w, c, o;
   std::array<int64_t, 4> pads = {1, 1, 1, 1};
   bool hasBias = true, hasResidual = false;
-  int64_t window = 3, stride = 1, dilation = 1, groups = 1;
+  std::array<int64_t, 2> window = {3, 3};
+  int64_t stride = 1, dilation = 1, groups = 1;
   llvm::StringRef element = "f32";
 
-  int64_t extent(int64_t input, int64_t pad) const { return (input + pad - (window - 1) * dilation - 1) / stride + 1; }
+  /// Of the output along an axis.
+  int64_t extent(int64_t axis) const { return ((axis ? w : h) + pads[axis] + pads[axis + 2] - (window[axis] - 1) * dilation - 1) / stride + 1; }
   std::string text(bool weightIsConstant = true) const {
-    std::string x = tensor({n, h, w, c}, element), k = tensor({o, c / groups, window, window}, element), b = tensor({o}, element);
-    std::string y = tensor({n, extent(h, pads[0] + pads[2]), extent(w, pads[1] + pads[3]), o}, element);
+    std::string x = tensor({n, h, w, c}, element), k = tensor({o, c / groups, window[0], window[1]}, element), b = tensor({o}, element);
+    std::string y = tensor({n, extent(0), extent(1), o}, element);
     std::string weight = weightIsConstant ? " {test.weight}" : "";
     std::string text = "func.func @f(%x: " + x + ", %w: " + k + weight + (hasBias ? ", %b: " + b + " {test.weight}" : "") +
                        (hasResidual ? ", %r: " + y : "") + ") -> " + y + " {\n";
@@ -69,6 +71,10 @@ TEST(WinogradBuilder, MatchesTheReference) {
       {1, 1, 1, 8, 24},                                // one pixel
       {1, 2, 40, 24, 16, {1, 1, 1, 1}, false},         // patches larger than the input is high
       {1, 30, 31, 64, 16, {1, 1, 1, 1}, true, true},   // several blocks
+      {2, 23, 1, 20, 40, {2, 0, 2, 0}, true, true, {5, 1}},   // one dimension, as sequences come
+      {1, 1, 41, 33, 24, {0, 2, 0, 2}, true, false, {1, 5}},  // the other
+      {1, 6, 9, 16, 20, {1, 0, 1, 0}, false, true, {3, 1}},   // of several columns, each for itself
+      {1, 7, 6, 24, 17, {0, 1, 0, 1}, true, false, {1, 3}},
   };
   for (llvm::StringRef target : targets)
     for (const Convolution &convolution : cases) {
@@ -77,10 +83,18 @@ TEST(WinogradBuilder, MatchesTheReference) {
       options.target = target;
       options.low = -1;
       options.high = 1;
-      options.absolute += 0x1p-23 * 9 * convolution.c; // of a sum of products up to 1
+      options.absolute += 0x1p-23 * convolution.window[0] * convolution.window[1] * convolution.c; // of a sum of products up to 1
       for (KernelBuilder form : forms)
         expectMatchesReference(convolution.text(), form, options);
     }
+  // Of larger windows there is one form.
+  for (std::array<int64_t, 2> window : {std::array<int64_t, 2>{5, 5}, {3, 5}}) {
+    MatchOptions options;
+    options.absolute = 1e-4;
+    Convolution convolution{1, 11, 10, 18, 24, {2, 2, 2, 2}, true, true, window};
+    expectMatchesReference(convolution.text(), forms[0], options);
+    EXPECT_FALSE(KernelRun(convolution.text(), forms[1]).built());
+  }
 }
 
 TEST(WinogradBuilder, ResultsDoNotDependOnHowTilesAreCut) {
@@ -99,43 +113,45 @@ TEST(WinogradBuilder, ResultsDoNotDependOnHowTilesAreCut) {
 
 TEST(WinogradBuilder, ErrorsAreLikeThoseOfTheDirectAlgorithm) {
   constexpr int64_t pixels = 14, outputs = 32;
-  for (int64_t channels : {4, 32, 256}) {
-    Convolution convolution{1, pixels, pixels, channels, outputs, {1, 1, 1, 1}, false};
-    KernelRun small(convolution.text(), codegen::buildWinogradF2), large(convolution.text(), codegen::buildWinogradF4), direct(convolution.text(), codegen::buildContraction);
-    ASSERT_TRUE(small.built() && large.built() && direct.built());
-    auto operands = randomOperands(direct);
-    auto input = [&](int64_t y, int64_t x, int64_t c) {
-      bool isInside = y >= 0 && y < pixels && x >= 0 && x < pixels;
-      return isInside ? operands[0].doubleAt((y * pixels + x) * channels + c) : 0;
-    };
-    std::vector<double> exact;
-    for (int64_t y = 0; y < pixels; ++y)
-      for (int64_t x = 0; x < pixels; ++x)
-        for (int64_t o = 0; o < outputs; ++o) {
-          double sum = 0;
-          for (int64_t tap = 0; tap < 9; ++tap)
-            for (int64_t c = 0; c < channels; ++c)
-              sum += input(y + tap / 3 - 1, x + tap % 3 - 1, c) * operands[1].doubleAt((o * channels + c) * 9 + tap);
-          exact.push_back(sum);
-        }
-    double errorOfDirect = largestError(direct.run(operands).front(), exact);
-    double errorOfSmall = largestError(small.run(operands).front(), exact), errorOfLarge = largestError(large.run(operands).front(), exact);
-    EXPECT_LE(errorOfSmall, errorOfDirect) << channels << " channels";
-    EXPECT_LE(errorOfLarge, 5 * errorOfDirect) << channels << " channels";
-  }
+  for (std::array<int64_t, 2> window : {std::array<int64_t, 2>{3, 3}, {5, 1}})
+    for (int64_t channels : {4, 32, 256}) {
+      auto [height, width] = window;
+      Convolution convolution{1, pixels, pixels, channels, outputs, {height / 2, width / 2, height / 2, width / 2}, false, false, window};
+      KernelRun small(convolution.text(), forms[0]), large(convolution.text(), forms[1]), direct(convolution.text(), codegen::buildContraction);
+      ASSERT_TRUE(small.built() && large.built() && direct.built());
+      auto operands = randomOperands(direct);
+      auto input = [&](int64_t y, int64_t x, int64_t c) {
+        bool isInside = y >= 0 && y < pixels && x >= 0 && x < pixels;
+        return isInside ? operands[0].doubleAt((y * pixels + x) * channels + c) : 0;
+      };
+      std::vector<double> exact;
+      for (int64_t y = 0; y < pixels; ++y)
+        for (int64_t x = 0; x < pixels; ++x)
+          for (int64_t o = 0; o < outputs; ++o) {
+            double sum = 0;
+            for (int64_t tap = 0; tap < height * width; ++tap)
+              for (int64_t c = 0; c < channels; ++c)
+                sum += input(y + tap / width - height / 2, x + tap % width - width / 2, c) * operands[1].doubleAt((o * channels + c) * height * width + tap);
+            exact.push_back(sum);
+          }
+      double errorOfDirect = largestError(direct.run(operands).front(), exact);
+      SCOPED_TRACE(height * 100 + width * 10 + channels);
+      EXPECT_LE(largestError(small.run(operands).front(), exact), 2 * errorOfDirect);
+      EXPECT_LE(largestError(large.run(operands).front(), exact), 5 * errorOfDirect);
+    }
 }
 
 TEST(WinogradBuilder, RefusesOtherConvolutions) {
   auto isBuilt = [](const Convolution &convolution, bool weightIsConstant = true) {
-    bool isSmall = KernelRun(convolution.text(weightIsConstant), codegen::buildWinogradF2).built();
-    EXPECT_EQ(isSmall, KernelRun(convolution.text(weightIsConstant), codegen::buildWinogradF4).built());
+    bool isSmall = KernelRun(convolution.text(weightIsConstant), forms[0]).built();
+    EXPECT_EQ(isSmall, KernelRun(convolution.text(weightIsConstant), forms[1]).built());
     return isSmall;
   };
   Convolution base{1, 12, 12, 16, 16}, strided = base, dilated = base, grouped = base, wide = base, half = base;
   strided.stride = 2;
   dilated.dilation = 2;
   grouped.groups = 2;
-  wide.window = 5;
+  wide.window = {7, 7};
   half.element = "f16";
   EXPECT_TRUE(isBuilt(base));
   for (const Convolution &other : {strided, dilated, grouped, wide, half})
@@ -149,7 +165,7 @@ TEST(WinogradPlan, TakesTheFormThatIsFastest) {
     codegen::ConvolutionShape shape = shapeOf(pixels, c, o);
     shape.n = batch;
     auto form = codegen::worthwhileForm(shape, target);
-    return form ? form->output : 0;
+    return form ? form->y.output : 0;
   };
   EXPECT_EQ(outputOf(56, 64, 64), 4);
   EXPECT_EQ(outputOf(8, 64, 64), 4);
@@ -167,7 +183,7 @@ TEST(WinogradPlan, BlocksFitTheStackAndTheirRegisterTiles) {
     for (int64_t pixels : {1, 4, 7, 13, 28, 112})
       for (int64_t c : {1, 16, 24, 64, 250, 512})
         for (int64_t o : {1, 16, 40, 256})
-          for (codegen::WinogradForm form : codegen::winogradForms) {
+          for (codegen::WinogradForm form : codegen::winogradForms(shapeOf(56, 64, 64))) {
             auto plan = codegen::WinogradPlan::choose(form, shapeOf(pixels, c, o), target, /*panelVectors=*/0);
             ASSERT_TRUE(mlir::succeeded(plan));
             int64_t lanes = target.vectorBytes / 4, panelColumns = plan->product.vectors * lanes;
@@ -178,7 +194,7 @@ TEST(WinogradPlan, BlocksFitTheStackAndTheirRegisterTiles) {
           }
   }
   CpuTarget target = llvm::cantFail(parseCpuTarget("cpu:x86-64-v4"));
-  for (codegen::WinogradForm form : codegen::winogradForms)
+  for (codegen::WinogradForm form : codegen::winogradForms(shapeOf(56, 64, 64)))
     EXPECT_TRUE(mlir::failed(codegen::WinogradPlan::choose(form, shapeOf(56, 1 << 14, 64), target, /*panelVectors=*/0)));
 }
 
