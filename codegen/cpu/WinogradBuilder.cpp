@@ -12,7 +12,8 @@
 // for all input channels. Nested in two dimensions, F(2x2, 3x3) makes 2x2 outputs from a patch of 4x4 inputs with 16
 // multiplications instead of 36, and F(4x4, 3x3) 4x4 outputs from 6x6 inputs with 36 instead of 144:
 // Y = A^T [sum over channels of (G g G^T) * (B^T d B)] A (WinogradTransform.cpp). Along an axis where the window has one tap nothing
-// is transformed: a sequence under a window of 5 takes F(4, 5), 8 multiplications instead of 20.
+// is transformed: a sequence under a window of 5 takes F(4, 5), 8 multiplications instead of 20. Where taps lie a dilation
+// apart, so do the pixels of a tile: of dilation 2, one tile has the even rows and the next the odd ones.
 //
 //   tile t of the kernel = (block of tiles of the output, stretch of panels of output channels)
 //     transform the patches of the block's tiles to scratch:   V[positions][tiles][input channels]
@@ -79,13 +80,20 @@ struct WinogradEmitter {
       body(indexConstant(b, whole), vector::CreateMaskOp::create(b, VectorType::get({tile.lanes}, b.getI1Type()), indexConstant(b, s.c - whole)));
   }
 
-  /// Row and column of the output's pixel 0 of a tile, and the image.
+  /// Row and column of the output's pixel 0 of a tile, and the image. Pixels of a tile, and of its patch, are a dilation apart:
+  /// tiles come in groups that lie between each other.
   struct Place {
     Value image, y, x;
   };
   Place placeOf(Value index) {
     SmallVector<Value> at = delinearize(b, index, {s.n, plan.tilesY, plan.tilesX});
-    return {at[0], mulIndex(b, at[1], plan.form.y.output), mulIndex(b, at[2], plan.form.x.output)};
+    auto pixelOf = [&](Value tile, int64_t output, int64_t dilation) -> Value {
+      if (dilation == 1)
+        return mulIndex(b, tile, output);
+      Value group = arith::DivUIOp::create(b, tile, indexConstant(b, dilation)), place = arith::RemUIOp::create(b, tile, indexConstant(b, dilation));
+      return arith::AddIOp::create(b, mulIndex(b, group, output * dilation), place);
+    };
+    return {at[0], pixelOf(at[1], plan.form.y.output, s.dilationY), pixelOf(at[2], plan.form.x.output, s.dilationX)};
   }
 
   /// B^T d B of the patch at `base` of `from`, as row `row` of each position.
@@ -105,8 +113,8 @@ struct WinogradEmitter {
   void emitCopyPatch(Value image, Value y, Value x) {
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(VectorType::get({tile.lanes}, f32)));
     emitFor(b, 0, plan.form.positions(), 1, [&](Value pixel) {
-      Value row = addIndex(b, y, arith::DivUIOp::create(b, pixel, indexConstant(b, plan.form.x.patch())));
-      Value column = addIndex(b, x, arith::RemUIOp::create(b, pixel, indexConstant(b, plan.form.x.patch())));
+      Value row = addIndex(b, y, mulIndex(b, arith::DivUIOp::create(b, pixel, indexConstant(b, plan.form.x.patch())), s.dilationY));
+      Value column = addIndex(b, x, mulIndex(b, arith::RemUIOp::create(b, pixel, indexConstant(b, plan.form.x.patch())), s.dilationX));
       Value to = mulIndex(b, pixel, plan.rowStride);
       auto isBelow = [&](Value index, int64_t extent) { // and not negative
         return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, index, indexConstant(b, extent));
@@ -128,16 +136,16 @@ struct WinogradEmitter {
   void emitTransformTile(Value index, Value row) {
     Place place = placeOf(index);
     Value y = arith::SubIOp::create(b, place.y, indexConstant(b, s.padY)), x = arith::SubIOp::create(b, place.x, indexConstant(b, s.padX));
-    auto isInside = [&](Value first, int64_t extent, int64_t patch) -> Value {
+    auto isInside = [&](Value first, int64_t extent, int64_t patch, int64_t dilation) -> Value {
       Value isLow = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, first, indexConstant(b, 0));
-      Value isHigh = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, first, indexConstant(b, extent - patch));
+      Value isHigh = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, first, indexConstant(b, extent - 1 - (patch - 1) * dilation));
       return arith::AndIOp::create(b, isLow, isHigh);
     };
     emitIf(
-        b, arith::AndIOp::create(b, isInside(y, s.h, plan.form.y.patch()), isInside(x, s.w, plan.form.x.patch())),
+        b, arith::AndIOp::create(b, isInside(y, s.h, plan.form.y.patch(), s.dilationY), isInside(x, s.w, plan.form.x.patch(), s.dilationX)),
         [&] {
           Value base = mulIndex(b, addIndex(b, mulIndex(b, addIndex(b, mulIndex(b, place.image, s.h), y), s.w), x), s.c);
-          emitTransformPatch(input, base, s.w * s.c, s.c, row);
+          emitTransformPatch(input, base, s.dilationY * s.w * s.c, s.dilationX * s.c, row);
         },
         [&] {
           emitCopyPatch(place.image, y, x);
@@ -184,22 +192,21 @@ struct WinogradEmitter {
     auto emitPixels = [&](ArrayRef<int64_t> pixels) {
       SmallVector<Epilogue::Vector> vectors;
       for (int64_t pixel : pixels) {
-        Value y = addIndex(b, place.y, pixel / width), x = addIndex(b, place.x, pixel % width);
+        Value y = addIndex(b, place.y, pixel / width * s.dilationY), x = addIndex(b, place.x, pixel % width * s.dilationX);
         Value line = addIndex(b, mulIndex(b, place.image, s.oh), y), outputRow = addIndex(b, mulIndex(b, line, s.ow), x);
         for (int64_t j = begin; j < end; ++j)
           vectors.push_back({results[j - begin][pixel], outputRow, addIndex(b, firstColumn, j * tile.lanes), maskOf(j), /*followsLast=*/j > begin});
       }
       epilogue.emit(frame, vectors);
     };
-    if (s.oh % height == 0 && s.ow % width == 0)
+    if (s.oh % (height * s.dilationY) == 0 && s.ow % (width * s.dilationX) == 0)
       return emitPixels(llvm::to_vector(llvm::seq<int64_t>(height * width)));
     auto isWithin = [&](Value first, int64_t offset, int64_t extent) -> Value {
       return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, first, indexConstant(b, extent - offset));
     };
-    emitPixels({0});
-    for (int64_t pixel = 1; pixel < height * width; ++pixel) {
-      Value isInside = arith::AndIOp::create(b, isWithin(place.y, pixel / width, s.oh), isWithin(place.x, pixel % width, s.ow));
-      emitIf(b, isInside, [&] { emitPixels({pixel}); });
+    for (int64_t pixel = 0; pixel < height * width; ++pixel) {
+      Value isInY = isWithin(place.y, pixel / width * s.dilationY, s.oh), isInX = isWithin(place.x, pixel % width * s.dilationX, s.ow);
+      emitIf(b, arith::AndIOp::create(b, isInY, isInX), [&] { emitPixels({pixel}); });
     }
   }
 

@@ -92,7 +92,7 @@ static double estimateCycles(const WinogradPlan &plan, const ConvolutionShape &s
 
 llvm::SmallVector<WinogradForm> winogradForms(const ConvolutionShape &s) {
   auto isTaken = [](int64_t taps) { return taps == 1 || taps == 3 || taps == 5; };
-  bool isPlain = s.strideX == 1 && s.strideY == 1 && s.dilationX == 1 && s.dilationY == 1 && s.groups == 1;
+  bool isPlain = s.strideX == 1 && s.strideY == 1 && s.groups == 1;
   if (!isPlain || !isTaken(s.r) || !isTaken(s.s) || s.r * s.s == 1)
     return {};
   llvm::SmallVector<WinogradForm> forms;
@@ -110,8 +110,9 @@ mlir::FailureOr<WinogradPlan> WinogradPlan::choose(WinogradForm form, const Conv
   int64_t lanes = target.vectorBytes / 4, columnVectors = llvm::divideCeil(s.o, lanes);
   WinogradPlan plan;
   plan.form = form;
-  plan.tilesY = llvm::divideCeil(s.oh, form.y.output);
-  plan.tilesX = llvm::divideCeil(s.ow, form.x.output);
+  auto tilesOf = [](int64_t extent, int64_t dilation, WinogradAxis axis) { return dilation * llvm::divideCeil(extent, dilation * axis.output); };
+  plan.tilesY = tilesOf(s.oh, s.dilationY, form.y);
+  plan.tilesX = tilesOf(s.ow, s.dilationX, form.x);
   plan.tiles = s.n * plan.tilesY * plan.tilesX;
   plan.rowStride = oddLines(llvm::alignTo(s.c, lanes));
   WinogradPlan best = plan;
@@ -142,9 +143,9 @@ mlir::FailureOr<WinogradPlan> WinogradPlan::choose(WinogradForm form, const Conv
 }
 
 /// Taps of all windows of one axis that lie inside the input.
-static int64_t tapsInside(int64_t input, int64_t output, int64_t window, int64_t pad) {
+static int64_t tapsInside(int64_t input, int64_t output, int64_t window, int64_t dilation, int64_t pad) {
   int64_t taps = 0;
-  for (int64_t tap = 0; tap < window; ++tap)
+  for (int64_t tap = 0; tap < window * dilation; tap += dilation)
     taps += std::max<int64_t>(0, std::min(output, input + pad - tap) - std::max<int64_t>(0, pad - tap));
   return taps;
 }
@@ -154,7 +155,7 @@ static double directCycles(const ConvolutionShape &s, const CpuTarget &target) {
   int64_t columnVectors = llvm::divideCeil(s.o, target.vectorBytes / 4);
   TileStep step = multiplyAddStep(target);
   double rowOfOneTap = tileCycles(s.ow, columnVectors, step, chooseTile(target, s.ow, columnVectors)) * s.c * (target.hasFma ? 1 : 2);
-  double taps = double(tapsInside(s.h, s.oh, s.r, s.padY)) * tapsInside(s.w, s.ow, s.s, s.padX) / s.ow;
+  double taps = double(tapsInside(s.h, s.oh, s.r, s.dilationY, s.padY)) * tapsInside(s.w, s.ow, s.s, s.dilationX, s.padX) / s.ow;
   return overlap(rowOfOneTap * taps * s.n, arrivalCycles(4.0 * s.r * s.s * s.c * s.o));
 }
 

@@ -75,6 +75,9 @@ TEST(WinogradBuilder, MatchesTheReference) {
       {1, 1, 41, 33, 24, {0, 2, 0, 2}, true, false, {1, 5}},  // the other
       {1, 6, 9, 16, 20, {1, 0, 1, 0}, false, true, {3, 1}},   // of several columns, each for itself
       {1, 7, 6, 24, 17, {0, 1, 0, 1}, true, false, {1, 3}},
+      {2, 13, 17, 20, 24, {2, 2, 2, 2}, true, true, {3, 3}, 1, 2}, // taps two apart: four tiles between each other
+      {1, 12, 12, 16, 16, {5, 5, 5, 5}, true, false, {3, 3}, 1, 5}, // tiles of which nothing lies in the output
+      {1, 50, 1, 16, 20, {6, 0, 6, 0}, true, false, {5, 1}, 1, 3},
   };
   for (llvm::StringRef target : targets)
     for (const Convolution &convolution : cases) {
@@ -147,14 +150,13 @@ TEST(WinogradBuilder, RefusesOtherConvolutions) {
     EXPECT_EQ(isSmall, KernelRun(convolution.text(weightIsConstant), forms[1]).built());
     return isSmall;
   };
-  Convolution base{1, 12, 12, 16, 16}, strided = base, dilated = base, grouped = base, wide = base, half = base;
+  Convolution base{1, 12, 12, 16, 16}, strided = base, grouped = base, wide = base, half = base;
   strided.stride = 2;
-  dilated.dilation = 2;
   grouped.groups = 2;
   wide.window = {7, 7};
   half.element = "f16";
   EXPECT_TRUE(isBuilt(base));
-  for (const Convolution &other : {strided, dilated, grouped, wide, half})
+  for (const Convolution &other : {strided, grouped, wide, half})
     EXPECT_FALSE(isBuilt(other)) << other.text();
   EXPECT_FALSE(isBuilt(base, /*weightIsConstant=*/false));
 }
