@@ -14,13 +14,14 @@
 // channels) over 75 % (whole rows, one vector) to 82 %, where copying input to output takes 80 % of the time; on
 // 112x112x32 from 57 % to 84 %.
 //
-// Whether the processor sees the row below in time depends on what else goes on: without help 56x56x144 takes 41 us or 50,
+// Whether the processor sees the row below in time depends on what else goes on: without help 56x56x144 takes 41 us or 51,
 // for a tenth of a second or for minutes, and 57 where another program runs on the core's second hardware thread
 // (tests/bench/Lookahead.h), which leaves each of them half of the queue of instructions. So the lines that the tile
-// below will be the first to read are fetched on the way: 42 us, and 52 on half a core; 112x112x32 37.7 for 39.2, and 45
-// for 50. Inputs that fit into the second level with their outputs are left alone: 14x14x576 would lose 7 %; steps of
-// two pixels gain nothing. Fetching where the sums will be stored costs 2 to 11 %. Loading each line once, for the three rows of
-// sums that it belongs to, takes narrower strips: 46 us.
+// below will be the first to read are fetched on the way, but for those on its left, which the strip there has brought in:
+// 40 us, and 50 on half a core; 104x104x32 takes 35 for 42, 52x52x128 39 for 59. Inputs that fit into the second level with
+// their outputs are left alone, for 14x14x576 would lose 7 %, and so are vectors that straddle lines (56x56x72: 5 %); steps of
+// two pixels gain nothing. Fetching where the sums will be stored costs 2 to 11 %. Loading each line once, for the three rows
+// of sums that it belongs to, takes narrower strips: 46 us.
 //
 // Chunks are half of the output's rows at most, and tiles are numbered chunk by chunk: so a thread that takes a stretch
 // of them reads the rows that it has written in the layer before. With strips from top to bottom, half of the input came
@@ -70,8 +71,8 @@ struct DepthwiseEmitter {
 
   /// Fetches, while row `r` of the window is added, that part of the row that the window of the tile below reaches first.
   void emitFetchBelow(Value origin, Value r) {
-    int64_t columns = pixels + (s.s - 1) * s.dilationX, part = llvm::divideCeil(columns, s.r);
-    Value corner = add(add(origin, ((s.r - 1) * s.dilationY + 1) * s.w * s.c), mul(r, part * s.c));
+    int64_t known = (s.s - 1) / 2 * s.dilationX, columns = pixels + (s.s - 1) * s.dilationX - known, part = llvm::divideCeil(columns, s.r);
+    Value corner = add(add(origin, (((s.r - 1) * s.dilationY + 1) * s.w + known) * s.c), mul(r, part * s.c));
     for (int64_t x = 0; x < part; ++x)
       memref::PrefetchOp::create(b, input, add(corner, x * s.c), /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
   }
@@ -145,7 +146,8 @@ struct DepthwiseEmitter {
 /// Where vectors are lines of the cache, and input and output are more than its second level holds.
 static bool fetchesBelow(const ConvolutionShape &s, Type element, int64_t lanes) {
   constexpr int64_t secondLevel = 1 << 20;
-  return s.strideX == 1 && s.strideY == 1 && lanes == elementsOfLine(element) && s.n * s.c * (s.h * s.w + s.oh * s.ow) * elementBytes(element) > secondLevel;
+  bool areLines = lanes == elementsOfLine(element) && s.c % lanes == 0;
+  return areLines && s.strideX == 1 && s.strideY == 1 && s.n * s.c * (s.h * s.w + s.oh * s.ow) * elementBytes(element) > secondLevel;
 }
 
 /// Pixels per tile: enough independent sums to hide the latency of the
