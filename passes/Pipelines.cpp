@@ -135,6 +135,7 @@ void buildPhase(OpPassManager &passManager, Phase phase, const PhaseOptions &opt
     return;
   case Phase::Kernels:
     function.addPass(createFormKernelsPass());
+    function.addPass(createPairDirectionsPass());
     function.addPass(createVerifyKernelsPass());
     return;
   }

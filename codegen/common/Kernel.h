@@ -52,7 +52,7 @@ struct LoweredKernel {
   mlir::func::FuncOp function;
   int64_t tiles = 1;
   std::vector<OperandPacking> packings;
-  std::optional<double> cycles = std::nullopt; ///< of one core, where the builder knows better than StepCost.h
+  std::optional<double> cycles = std::nullopt; ///< of the root, on one core, where the builder knows better than StepCost.h
 
   const OperandPacking *packingOf(unsigned operand) const;
 };

@@ -29,8 +29,8 @@ FailureOr<ConvolutionShape> convolutionShape(nn::ConvOp conv) {
   s.strideX = strides[rank - 1];
   s.padY = is2d ? pads[0] : 0;
   s.padX = pads[rank - 1];
-  s.dilationY = is2d ? dilations[0] : 1;
-  s.dilationX = dilations[rank - 1];
+  s.dilationY = s.r > 1 ? dilations[0] : 1; // of a lone tap it says nothing
+  s.dilationX = s.s > 1 ? dilations[rank - 1] : 1;
   s.groups = conv.getGroups();
   if (s.r == 0 || s.s == 0 || s.c == 0)
     return failure();

@@ -143,11 +143,11 @@ struct DepthwiseEmitter {
 
 } // namespace
 
-/// Where vectors are lines of the cache, and input and output are more than its second level holds.
+/// Where there is a row below, vectors are lines of the cache, and input and output are more than its second level holds.
 static bool fetchesBelow(const ConvolutionShape &s, Type element, int64_t lanes) {
   constexpr int64_t secondLevel = 1 << 20;
   bool areLines = lanes == elementsOfLine(element) && s.c % lanes == 0;
-  return areLines && s.strideX == 1 && s.strideY == 1 && s.n * s.c * (s.h * s.w + s.oh * s.ow) * elementBytes(element) > secondLevel;
+  return s.oh > 1 && areLines && s.strideX == 1 && s.strideY == 1 && s.n * s.c * (s.h * s.w + s.oh * s.ow) * elementBytes(element) > secondLevel;
 }
 
 /// Pixels per tile: enough independent sums to hide the latency of the

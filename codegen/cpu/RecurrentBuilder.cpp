@@ -16,6 +16,8 @@
 // fill it. The last block of sequences is moved back over its neighbour; what is
 // computed twice is equal.
 //
+// A kernel may hold several layers (pair-directions): their tiles follow each other, so that threads share them.
+//
 //===----------------------------------------------------------------------===//
 
 #include "codegen/common/PointwiseFamilies.h"
@@ -40,15 +42,33 @@ struct Activation {
   double alpha, beta;
 };
 
-class RecurrentEmitter {
+/// Scratch of one tile, on the stack.
+struct RecurrentScratch {
+  Value pre, biases, stateBias, state, cell, shown, candidate, peepholes;
+  Value inputRows; ///< of an input that is computed
+};
+
+class RecurrentEmitter : RecurrentScratch {
 public:
-  RecurrentEmitter(nn::KernelOp kernel, const CpuTarget &target) : kernel(kernel), target(target) {}
+  RecurrentEmitter(nn::KernelOp kernel, Operation *root, const CpuTarget &target) : kernel(kernel), target(target), root(root) {}
   LogicalResult analyze();
-  LoweredKernel emit(OpBuilder &moduleBuilder);
+  void addPackings(std::vector<OperandPacking> &packings);
+  /// Results of the kernel that come from this layer.
+  size_t outputCount() const { return outputs.size(); }
+  int64_t tiles() const { return llvm::divideCeil(batch, sequences); }
+  bool hasScratchOf(const RecurrentEmitter &other) const {
+    return root->getName() == other.root->getName() && root->getOperandTypes() == other.root->getOperandTypes() &&
+           linearBeforeReset == other.linearBeforeReset && computedInput.has_value() == other.computedInput.has_value();
+  }
+  /// Makes the buffers on the stack, or takes those of a layer that has the same: a call computes one tile after the other.
+  void makeScratch(FlatFrame &ofKernel, const RecurrentEmitter *other);
+  /// Those of the layer's tiles that the call is to compute, where its first one is the kernel's tile `firstTile`.
+  void emit(int64_t firstTile);
 
 private:
   LogicalResult analyzeOperands();
   void chooseBlocks();
+  void emitTiles(Value begin, Value end);
   void emitTile(Value tile);
   Value timeOf(Value step);
   TiledProduct inputProduct(Value firstStep, int64_t rows);
@@ -95,7 +115,7 @@ private:
 
   nn::KernelOp kernel;
   const CpuTarget &target;
-  Operation *root = nullptr;
+  Operation *root;
   int64_t gates = 0, steps = 0, batch = 0, inputs = 0, hidden = 0, lanes = 0;
   bool backward = false, linearBeforeReset = false, inputForget = false;
   double clip = 0;
@@ -107,10 +127,8 @@ private:
   SmallVector<std::tuple<unsigned, unsigned, FusedExpression>> outputs; ///< kernel result, root result, value
   int64_t sequences = 1, stepsAtOnce = 1;                               ///< of a tile; of an input product
   int64_t inputVectors = 1, stateVectors = 1;                           ///< of a register tile
-  std::optional<FlatFrame> frame;
-  Value packedInput, packedState;                                         ///< weights
-  Value pre, biases, stateBias, state, cell, shown, candidate, peepholes; ///< scratch
-  Value inputRows;                                                        ///< scratch: rows of `computedInput`
+  FlatFrame *frame = nullptr;
+  Value packedInput, packedState; ///< weights
   Value firstSequence;
 };
 
@@ -135,7 +153,6 @@ static std::optional<Activation> findActivation(StringRef name) {
 }
 
 LogicalResult RecurrentEmitter::analyze() {
-  root = findRoot(kernel.getBody().front());
   Value optionals[5] = {}; // bias, lengths, h0, c0, peephole
   ArrayAttr names;
   auto common = [&](auto op, int64_t gateCount) {
@@ -147,18 +164,16 @@ LogicalResult RecurrentEmitter::analyze() {
     optionals[1] = op.getLengths();
     optionals[2] = op.getH0();
   };
-  if (auto lstm = dyn_cast_or_null<nn::LstmOp>(root)) {
+  if (auto lstm = dyn_cast<nn::LstmOp>(root)) {
     common(lstm, 4);
     inputForget = lstm.getInputForget();
     optionals[3] = lstm.getC0();
     optionals[4] = lstm.getPeephole();
-  } else if (auto gru = dyn_cast_or_null<nn::GruOp>(root)) {
+  } else if (auto gru = dyn_cast<nn::GruOp>(root)) {
     common(gru, 3);
     linearBeforeReset = gru.getLinearBeforeReset();
-  } else if (auto rnn = dyn_cast_or_null<nn::RnnOp>(root)) {
-    common(rnn, 1);
   } else {
-    return failure();
+    common(cast<nn::RnnOp>(root), 1);
   }
   for (Attribute name : names) {
     std::optional<Activation> activation = findActivation(cast<StringAttr>(name).getValue());
@@ -206,16 +221,12 @@ LogicalResult RecurrentEmitter::analyzeOperands() {
   inputWeights = std::move(*w);
   stateWeights = std::move(*r);
   auto yield = cast<nn::YieldOp>(kernel.getBody().front().getTerminator());
-  for (auto [i, value] : llvm::enumerate(yield.getValues())) {
-    size_t before = outputs.size();
+  for (auto [i, value] : llvm::enumerate(yield.getValues()))
     for (OpResult result : root->getResults()) {
       FailureOr<FusedExpression> expression = FusedExpression::getAtRoot(value, result);
       if (succeeded(expression))
         outputs.push_back({i, result.getResultNumber(), std::move(*expression)});
     }
-    if (outputs.size() != before + 1)
-      return failure();
-  }
   return success();
 }
 
@@ -240,27 +251,40 @@ void RecurrentEmitter::chooseBlocks() {
   stateVectors = widest(sequences);
 }
 
-LoweredKernel RecurrentEmitter::emit(OpBuilder &moduleBuilder) {
-  LoweredKernel lowered;
-  inputWeights->addPacking(kernel.getContext(), lowered.packings);
-  stateWeights->addPacking(kernel.getContext(), lowered.packings);
-  SmallVector<MemRefType> packedTypes(kernel.getInputs().size());
-  for (const OperandPacking &packing : lowered.packings)
-    packedTypes[packing.operand] = packing.packedType;
-  frame.emplace(kernel, moduleBuilder, packedTypes);
-  Type f32 = b().getF32Type();
-  pre = frame->scratch(f32, sequences * stepsAtOnce * columns());
-  biases = frame->scratch(f32, columns());
-  state = frame->scratch(f32, sequences * padded());
-  if (computedInput)
-    inputRows = frame->scratch(f32, sequences * stepsAtOnce * llvm::alignTo(inputs, lanes));
-  if (gates == 4) {
-    cell = frame->scratch(f32, sequences * padded());
-    peepholes = peephole ? frame->scratch(f32, 3 * padded()) : Value();
-  } else if (gates == 3) {
-    candidate = frame->scratch(f32, sequences * padded());
-    (linearBeforeReset ? stateBias : shown) = frame->scratch(f32, (linearBeforeReset ? 1 : sequences) * padded());
+void RecurrentEmitter::addPackings(std::vector<OperandPacking> &packings) {
+  inputWeights->addPacking(kernel.getContext(), packings);
+  stateWeights->addPacking(kernel.getContext(), packings);
+}
+
+void RecurrentEmitter::makeScratch(FlatFrame &ofKernel, const RecurrentEmitter *other) {
+  frame = &ofKernel;
+  if (other) {
+    static_cast<RecurrentScratch &>(*this) = *other;
+    return;
   }
+  auto make = [&](int64_t elements) { return frame->scratch(b().getF32Type(), elements); };
+  pre = make(sequences * stepsAtOnce * columns());
+  biases = make(columns());
+  state = make(sequences * padded());
+  if (computedInput)
+    inputRows = make(sequences * stepsAtOnce * llvm::alignTo(inputs, lanes));
+  if (gates == 4) {
+    cell = make(sequences * padded());
+    peepholes = peephole ? make(3 * padded()) : Value();
+  } else if (gates == 3) {
+    candidate = make(sequences * padded());
+    (linearBeforeReset ? stateBias : shown) = make((linearBeforeReset ? 1 : sequences) * padded());
+  }
+}
+
+void RecurrentEmitter::emit(int64_t firstTile) {
+  Value first = indexConstant(b(), firstTile), last = indexConstant(b(), firstTile + tiles());
+  Value begin = arith::MaxSIOp::create(b(), frame->begin(), first), end = minIndex(b(), frame->end(), last);
+  emitIf(b(), arith::CmpIOp::create(b(), arith::CmpIPredicate::slt, begin, end),
+         [&] { emitTiles(arith::SubIOp::create(b(), begin, first), arith::SubIOp::create(b(), end, first)); });
+}
+
+void RecurrentEmitter::emitTiles(Value begin, Value end) {
   packedInput = inputWeights->emit(*frame);
   packedState = stateWeights->emit(*frame);
   // Vectors along the state, padded with zeros: biases (of input and state together where both are
@@ -280,10 +304,7 @@ LoweredKernel RecurrentEmitter::emit(OpBuilder &moduleBuilder) {
       store(read(*peephole, {addIndex(b(), offset, gate * hidden)}, active), peepholes,
             addIndex(b(), offset, gate * padded()));
   });
-  emitFor(b(), frame->begin(), frame->end(), 1, [&](Value tile) { emitTile(tile); });
-  lowered.function = frame->function;
-  lowered.tiles = llvm::divideCeil(batch, sequences);
-  return lowered;
+  emitFor(b(), begin, end, 1, [&](Value tile) { emitTile(tile); });
 }
 
 void RecurrentEmitter::forEachVector(llvm::function_ref<void(Value, int64_t)> body) {
@@ -504,10 +525,33 @@ void RecurrentEmitter::emitRnnCell(Value row, Value preRow, Value active) {
 }
 
 FailureOr<LoweredKernel> buildRecurrent(nn::KernelOp kernel, const CpuTarget &target, OpBuilder &b) {
-  RecurrentEmitter emitter(kernel, target);
-  if (failed(emitter.analyze()))
+  std::vector<std::unique_ptr<RecurrentEmitter>> layers;
+  size_t outputs = 0;
+  for (Operation &op : kernel.getBody().front()) {
+    if (!isa<nn::LstmOp, nn::GruOp, nn::RnnOp>(op))
+      continue;
+    layers.push_back(std::make_unique<RecurrentEmitter>(kernel, &op, target));
+    if (failed(layers.back()->analyze()) || !layers.back()->hasScratchOf(*layers.front()))
+      return failure();
+    outputs += layers.back()->outputCount();
+  }
+  if (layers.empty() || outputs != kernel.getNumResults())
     return failure();
-  return emitter.emit(b);
+  LoweredKernel lowered;
+  for (auto &layer : layers)
+    layer->addPackings(lowered.packings);
+  SmallVector<MemRefType> packedTypes(kernel.getInputs().size());
+  for (const OperandPacking &packing : lowered.packings)
+    packedTypes[packing.operand] = packing.packedType;
+  FlatFrame frame(kernel, b, packedTypes);
+  lowered.tiles = 0;
+  for (auto &layer : layers) {
+    layer->makeScratch(frame, layer == layers.front() ? nullptr : layers.front().get());
+    layer->emit(lowered.tiles);
+    lowered.tiles += layer->tiles();
+  }
+  lowered.function = frame.function;
+  return lowered;
 }
 
 } // namespace fettle::codegen

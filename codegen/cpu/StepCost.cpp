@@ -40,12 +40,13 @@ int64_t countBytes(nn::KernelOp kernel, const LoweredKernel &lowered) {
 }
 
 int64_t estimateNanoseconds(nn::KernelOp kernel, const LoweredKernel &lowered, const CpuTarget &target) {
-  if (lowered.cycles)
-    return int64_t(*lowered.cycles / cyclesPerNanosecond);
-  double cycles = countBytes(kernel, lowered) / cacheBytesPerCycle;
-  for (Operation &op : kernel.getBody().front())
-    if (auto nnOp = dyn_cast<nn::NnOpInterface>(op); nnOp && !isa<nn::ConstantOp>(op))
-      cycles += instructions(nnOp, target) / vectorUnits;
+  double cycles = lowered.cycles ? *lowered.cycles : countBytes(kernel, lowered) / cacheBytesPerCycle;
+  for (Operation &op : kernel.getBody().front()) {
+    auto nnOp = dyn_cast<nn::NnOpInterface>(op);
+    if (!nnOp || isa<nn::ConstantOp>(op) || (lowered.cycles && nnOp.getMacs() > 0))
+      continue;
+    cycles += instructions(nnOp, target) / vectorUnits;
+  }
   return int64_t(cycles / cyclesPerNanosecond);
 }
 

@@ -19,15 +19,17 @@
 //     transform the patches of the block's tiles to scratch:   V[positions][tiles][input channels]
 //     for each panel:
 //       for each position: V[position] x weights[position]  -> M[positions][tiles][panel]   (register tiles)
-//       for each tile: A^T M A, bias, epilogue, up to 4 or 16 pixels of the output
+//       for each tile: A^T M A, bias, epilogue, 2 to 16 pixels of the output
 //
 // The parts of one block that a thread computes one after the other have V in common. Patches that reach beyond the input
 // are copied first, with zeros around; pixels beyond the output are not stored.
 //
 // Why it is sound. The sums are those of the direct algorithm in another order, with a few more roundings of each input and
-// of each result. Each sum has a ninth of the terms: in random convolutions of 4 to 256 channels the largest error
-// of F(2x2, 3x3) was 0.3 to 0.7 of that of the direct algorithm, of F(4x4, 3x3) 1.2 to 3.3 times that (WinogradBuilderTest.cpp).
-// An infinite input gives NaN in all outputs of its patch, for infinities are subtracted.
+// of each result; each sum has fewer terms, under 3x3 a ninth. In random convolutions of 4 to 256 channels the largest error
+// of F(2x2, 3x3) was 0.3 to 0.7 of that of the direct algorithm, of F(4x4, 3x3) 1.2 to 3.3 times that
+// (WinogradBuilderTest.cpp holds F(4, 5) to 5 times). Errors grow with the largest input of the patch rather than of a window,
+// and inputs beyond 1e37 overflow where the direct algorithm does not; an infinite one gives NaN in all outputs of its patch, for
+// infinities are subtracted.
 //
 // Cost. The weights become 16/9 or 36/9 of their size (5x5: 36/25; of five in a row 8/5), and half a megabyte of stack is used at most. Measured on one Zen 5 core,
 // direct, F(2x2, 3x3) and F(4x4, 3x3): 56x56x64 to 64 channels takes 0.94, 0.51 and 0.30 ms, 14x14x256 to 256 0.87, 0.48 and

@@ -12,7 +12,7 @@
 // the products (TileShape.h), of starting and storing register tiles, of the transforms; or those in which the weights
 // come, where these are more.
 //
-// Cost. Some ten thousand estimates, a few milliseconds. Measured on one Zen 5 core: of 70 convolutions of 3 to 512 channels with
+// Cost. At most some ten thousand estimates, a few milliseconds. Measured on one Zen 5 core: of 70 convolutions of 3 to 512 channels with
 // AVX-512, 50 with AVX2 and 24 with SSE, weights in the cache or in memory, what the estimate takes was at most 9 % slower than direct
 // (7x7x256, weights in memory) and at best 3.2 times as fast (56x56x64). Where large weights meet few pixels and are in the cache,
 // the larger form would be up to a third faster than what is taken.
@@ -51,7 +51,7 @@ static int64_t oddLines(int64_t elements) {
   return (llvm::divideCeil(elements, line) | 1) * line;
 }
 
-static int64_t scratchBytes(const WinogradPlan &plan, const ConvolutionShape &s, int64_t lanes) {
+static int64_t scratchBytes(const WinogradPlan &plan, int64_t lanes) {
   int64_t products = plan.form.positions() * plan.mostTiles() * plan.product.vectors * lanes;
   return 4 * (plan.form.positions() * (plan.rowStride + plan.positionStride) + products);
 }
@@ -85,10 +85,14 @@ static double estimateCycles(const WinogradPlan &plan, const ConvolutionShape &s
   double again = bytes / (bytes > farWeights ? memoryBytes : bytes > nearWeights ? farBytes : nearBytes);
   // Weights of a panel that push the transformed input out of the second level make each panel wait for it.
   double input = 4.0 * plan.form.positions() * plan.positionStride;
-  if (scratchBytes(plan, s, lanes) + bytes / panels > secondCache)
+  if (scratchBytes(plan, lanes) + bytes / panels > secondCache)
     block += panels * input / farBytes;
+  return overlap(block, arrivalCycles(bytes)) + (plan.blocks - 1) * overlap(block, again) + transforms;
+}
+
+static double costOf(const WinogradPlan &plan, int64_t panels) {
   double pieces = plan.blocks * panels, unevenness = 2 * std::ceil(pieces / 2) / pieces - 1;
-  return (overlap(block, arrivalCycles(bytes)) + (plan.blocks - 1) * overlap(block, again) + transforms) * (1 + sharingWorth * unevenness);
+  return plan.cycles * (1 + sharingWorth * unevenness);
 }
 
 llvm::SmallVector<WinogradForm> winogradForms(const ConvolutionShape &s) {
@@ -119,18 +123,24 @@ mlir::FailureOr<WinogradPlan> WinogradPlan::choose(WinogradForm form, const Conv
   WinogradPlan best = plan;
   best.blocks = 0;
   TileStep step = multiplyAddStep(target);
+  bool tried = false;
   for (int64_t tiles = std::min<int64_t>(plan.tiles, mostScratch / (4 * form.positions() * plan.rowStride)); tiles > 0; --tiles) {
-    plan.blocks = llvm::divideCeil(plan.tiles, tiles);
+    int64_t blocks = llvm::divideCeil(plan.tiles, tiles);
+    if (blocks == plan.blocks && tried)
+      continue;
+    tried = true;
+    plan.blocks = blocks;
     plan.positionStride = oddLines(plan.mostTiles() * plan.rowStride);
     // No more rows than the smallest block has: the last register tile is moved back over its neighbour.
     for (TileShape tile{1, 1}; tile.vectors <= std::min(maxTileVectors, columnVectors); ++tile.vectors)
       for (tile.rows = 1; tile.rows <= std::min(maxTileRows, plan.fewestTiles()); ++tile.rows) {
         plan.product = tile;
         bool isFree = panelVectors == 0 || tile.vectors == panelVectors;
-        if (!isFree || !fitsRegisters(target, tile, step) || scratchBytes(plan, s, lanes) > mostScratch)
+        if (!isFree || !fitsRegisters(target, tile, step) || scratchBytes(plan, lanes) > mostScratch)
           continue;
         plan.cycles = estimateCycles(plan, s, target);
-        if (best.blocks == 0 || plan.cycles < best.cycles)
+        plan.cost = costOf(plan, panelsOf(plan, s, lanes));
+        if (best.blocks == 0 || plan.cost < best.cost)
           best = plan;
       }
   }
@@ -170,9 +180,9 @@ std::optional<WinogradForm> worthwhileForm(ConvolutionShape shape, const CpuTarg
   double leastCycles = directCycles(shape, target);
   for (WinogradForm form : winogradForms(shape)) {
     mlir::FailureOr<WinogradPlan> plan = WinogradPlan::choose(form, shape, target, /*panelVectors=*/0);
-    if (failed(plan) || plan->cycles > worthwhile * leastCycles)
+    if (failed(plan) || plan->cost > worthwhile * leastCycles)
       continue;
-    leastCycles = plan->cycles;
+    leastCycles = plan->cost;
     best = form;
   }
   return best;

@@ -18,7 +18,8 @@ struct WinogradPlan {
   TileShape product;             ///< register tile of the products: tiles by vectors of output channels
   int64_t rowStride = 0;         ///< elements from one tile's input channels to the next's
   int64_t positionStride = 0;    ///< and from one position's tiles to the next's
-  double cycles = 0;             ///< estimated, for all of it on one core, more where two cannot share it evenly
+  double cycles = 0;             ///< estimated, for all of it on one core
+  double cost = 0;               ///< what plans are compared by: more cycles where two cores cannot share them evenly
 
   /// Tiles of the largest block and of the smallest.
   int64_t mostTiles() const { return (tiles + blocks - 1) / blocks; }

@@ -154,11 +154,9 @@ static void transformTaps(WinogradAxis axis, const double *g, int64_t stride, do
   out[(axis.patch() - 1) * outStride] = g[(axis.taps - 1) * stride];
 }
 
-constexpr int64_t mostPositions = 36, mostTaps = 25;
-
 /// G g G^T.
 static void transformWindow(WinogradForm form, const double *window, double *result) {
-  double rows[mostPositions * 5];
+  double rows[mostWinogradPositions];
   for (int64_t x = 0; x < form.x.taps; ++x)
     transformTaps(form.y, window + x, form.x.taps, rows + x, form.x.taps);
   for (int64_t y = 0; y < form.y.patch(); ++y)
@@ -167,6 +165,7 @@ static void transformWindow(WinogradForm form, const double *window, double *res
 
 OperandPacking packWinogradWeights(unsigned operand, RankedTensorType type, WinogradForm form, const RegisterTile &tile) {
   int64_t columns = type.getDimSize(0), channels = type.getDimSize(1), panels = tile.panels(), panelColumns = tile.panelColumns();
+  assert(form.positions() <= mostWinogradPositions && form.taps() <= mostWinogradTaps);
   OperandPacking packing;
   packing.operand = operand;
   packing.packedType = MemRefType::get({panels * form.positions() * channels * panelColumns}, type.getElementType());
@@ -180,10 +179,10 @@ OperandPacking packWinogradWeights(unsigned operand, RankedTensorType type, Wino
     for (int64_t panel = 0; panel < panels; ++panel, out += form.positions() * channels * panelColumns)
       for (int64_t j = 0; j < std::min(panelColumns, columns); ++j)
         for (int64_t channel = 0; channel < channels; ++channel) {
-          float taps[mostTaps];
-          int64_t column = firstColumnOfPanel(panel, panelColumns, columns) + j, size = form.y.taps * form.x.taps;
+          float taps[mostWinogradTaps];
+          int64_t column = firstColumnOfPanel(panel, panelColumns, columns) + j, size = form.taps();
           std::memcpy(taps, from + (column * channels + channel) * size * sizeof(float), size * sizeof(float));
-          double window[mostTaps], values[mostPositions];
+          double window[mostWinogradTaps], values[mostWinogradPositions];
           std::copy(taps, taps + size, window);
           transformWindow(form, window, values);
           for (int64_t position = 0; position < form.positions(); ++position)

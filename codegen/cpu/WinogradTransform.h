@@ -22,7 +22,10 @@ struct WinogradForm {
   int64_t outputs() const { return y.output * x.output; }
   /// Products that stand for all taps of all pixels of a tile.
   int64_t positions() const { return y.patch() * x.patch(); }
+  int64_t taps() const { return y.taps * x.taps; }
 };
+/// Of all forms.
+constexpr int64_t mostWinogradPositions = 36, mostWinogradTaps = 25;
 
 /// Emits the transforms of vectors.
 class WinogradTransform {

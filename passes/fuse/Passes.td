@@ -147,4 +147,21 @@ def FormKernelsPass : Pass<"form-kernels", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::fettle::nn::NnDialect"];
 }
 
+def PairDirectionsPass : Pass<"pair-directions", "::mlir::func::FuncOp"> {
+  let summary = "makes one kernel of both directions of a recurrent layer";
+  let description = [{
+    Two kernels with one `nn.lstm`, `nn.gru` or `nn.rnn` each that read one input in opposite directions, with constant
+    weights of their own, become one kernel with the results of both, which two threads can share.
+
+    ```mlir
+    // before
+    %f:3 = nn.kernel(%a = %x, ...) { nn.lstm forward %a, ... }
+    %b:3 = nn.kernel(%a = %x, ...) { nn.lstm backward %a, ... }
+    // after
+    %p:6 = nn.kernel(%a = %x, ...) { nn.lstm forward %a, ...; nn.lstm backward %a, ... }
+    ```
+  }];
+  let dependentDialects = ["::fettle::nn::NnDialect"];
+}
+
 #endif

@@ -29,8 +29,8 @@ namespace {
 struct Entry {
   std::string file, line;
   Layer layer;
-  double seconds = 0, share = 0, wholeCore = 0; ///< as Rounds gives them; 0: not measured
-  double bytes = 0;   ///< operands and results, each once
+  double seconds = 0, share = 0, halfCore = 0; ///< as Rounds gives them; 0: not measured
+  double bytes = 0;   ///< operands as they are packed, and results, each once
 };
 
 /// A compiled layer with its buffers.
@@ -41,9 +41,7 @@ struct Prepared {
     std::vector<HostTensor> operands;
     for (mlir::RankedTensorType type : run.inputTypes())
       operands.push_back(test::randomTensor(type, operands.size(), 0, precision == Precision::Int8 ? 100 : 1));
-    for (llvm::ArrayRef<mlir::RankedTensorType> types : {run.inputTypes(), run.outputTypes()})
-      for (mlir::RankedTensorType type : types)
-        bytes += type.getNumElements() * elementBytes(type.getElementType());
+    bytes = run.bytes();
     call = run.prepare(operands);
   }
   test::KernelRun run;
@@ -82,8 +80,8 @@ public:
       if (operations > 0)
         llvm::outs() << llvm::formatv(" {0,6:f1} Gop/s {1,5:f1} % of peak", operations / 1e9, 100 * entry.share);
       llvm::outs() << llvm::formatv(" {0,6:f1} GB/s {1,5:f1} % of bandwidth", rate / 1e9, 100 * rate / roof.bandwidth(entry.bytes));
-      if (entry.wholeCore < 1)
-        llvm::outs() << llvm::formatv(", {0:f0} % of the time on half a core", 100 * (1 - entry.wholeCore));
+      if (entry.halfCore > 0)
+        llvm::outs() << llvm::formatv(", {0:f0} % of the time on half a core", 100 * entry.halfCore);
       llvm::outs() << '\n';
       llvm::outs().flush();
     }
@@ -155,10 +153,10 @@ void measure(benchmark::State &state, Entry &entry, Precision precision, llvm::S
   current.rounds->end();
   entry.seconds = current.rounds->seconds();
   entry.share = current.rounds->share();
-  entry.wholeCore = current.rounds->wholeCore();
+  entry.halfCore = current.rounds->halfCore();
   state.counters["calls"] = calls; // an iteration
   state.counters["percent_of_peak"] = 100 * entry.share;
-  state.counters["percent_on_whole_core"] = 100 * entry.wholeCore;
+  state.counters["percent_on_half_a_core"] = 100 * entry.halfCore;
   state.counters["percent_of_bandwidth"] = 100 * entry.bytes / entry.seconds / roof.bandwidth(entry.bytes);
 }
 

@@ -22,12 +22,16 @@ class Lookahead {
 public:
   Lookahead();
   ~Lookahead();
-  /// Whether instructions now look ahead by 300 others; takes a twentieth of a millisecond. True on cores of which nothing is known.
+  /// Whether instructions now look ahead by 300 others; takes a twentieth of a millisecond.
   bool isWhole();
+  /// Whether they ever have: never where the whole queue is shorter (Skylake and Zen 2: 224, Zen 3: 256) or nothing is measured
+  /// (other than x86-64).
+  bool hasBeenWhole() const { return wasWhole; }
 
 private:
   struct Chains;
   std::unique_ptr<Chains> chains;
+  bool wasWhole = false;
 };
 
 } // namespace fettle::bench

@@ -23,7 +23,7 @@ double Roof::bandwidth(double bytes) {
 }
 
 void Rounds::begin() {
-  wholeBefore = roof.isWholeCore();
+  wholeBefore = roof.lookahead.isWhole();
   before = roof.sample(sampleSeconds);
   elapsed = 0;
   fastest = std::numeric_limits<double>::infinity();
@@ -33,7 +33,7 @@ void Rounds::end() {
   if (elapsed == 0)
     return;
   double after = roof.sample(sampleSeconds);
-  bool wholeAfter = roof.isWholeCore();
+  bool wholeAfter = roof.lookahead.isWhole();
   rounds.push_back({fastest, fastest * std::max(before, after), wholeBefore && wholeAfter});
   wholeBefore = wholeAfter;
   before = after;
@@ -50,9 +50,11 @@ void Rounds::add(double secondsOfOneCall, int64_t calls) {
 
 /// What a quarter of the values are below.
 double Rounds::lowerQuartile(double Round::*value) const {
+  size_t whole = llvm::count_if(rounds, [](const Round &round) { return round.isWhole; });
+  bool isEnough = whole >= std::max<size_t>(3, rounds.size() / 10);
   std::vector<double> values;
   for (const Round &round : rounds)
-    if (round.isWhole || wholeCore() == 0)
+    if (round.isWhole || !isEnough)
       values.push_back(round.*value);
   auto quarter = values.begin() + values.size() / 4;
   std::nth_element(values.begin(), quarter, values.end());
@@ -61,6 +63,10 @@ double Rounds::lowerQuartile(double Round::*value) const {
 
 double Rounds::seconds() const { return lowerQuartile(&Round::seconds); }
 double Rounds::share() const { return operations / lowerQuartile(&Round::slowness); }
-double Rounds::wholeCore() const { return double(llvm::count_if(rounds, [](const Round &round) { return round.isWhole; })) / rounds.size(); }
+double Rounds::halfCore() const {
+  if (!roof.lookahead.hasBeenWhole())
+    return 0;
+  return double(llvm::count_if(rounds, [](const Round &round) { return !round.isWhole; })) / rounds.size();
+}
 
 } // namespace fettle::bench

@@ -2,13 +2,13 @@
 //
 // The clock of a core moves by a fifth with what its neighbours do, so a peak that was measured a second ago says little
 // about a kernel that runs now. Both are taken in turns instead: a round is a sample of the peak, calls of the kernel
-// for a fifth of a millisecond (one call at least), and another sample. Its share is the rate of its fastest call over
+// for a fifth of a millisecond (one call at least), and another sample, with a look at the core between rounds. Its share is the rate of its fastest call over
 // the better sample.
 //
 //   peak 240 | kernel 230 | peak 240      96 %
 //   peak 240 | kernel 230 | peak 280      82 %: the clock rose on the way; other rounds will tell
 //
-// A kernel's time and share are what a quarter of its rounds reach, of those on a whole core (Lookahead.h) if there are such. Other processes make calls slower, which the better
+// A kernel's time and share are what a quarter of its rounds reach, of those on a whole core (Lookahead.h) if a tenth are. Other processes make calls slower, which the better
 // half of the rounds is free of. The very best flatters: on a busy machine samples of the peak come out 3 % low, and
 // processor time, which leaves out the time of others, now and then leaves out half of a call.
 //
@@ -35,13 +35,12 @@ public:
   double sample(double seconds);
   /// Bytes a second, read from as much memory as `bytes`.
   double bandwidth(double bytes);
-  bool isWholeCore() { return lookahead.isWhole(); }
+  Lookahead lookahead;
 
 private:
   Precision precision;
   int64_t vectorBytes;
   double best = 0;
-  Lookahead lookahead;
   std::map<int64_t, double> bandwidths;
 };
 
@@ -59,8 +58,8 @@ public:
   /// What a quarter of the rounds reach: of one call, and part of the peak. One round must have ended.
   double seconds() const;
   double share() const;
-  /// Part of the rounds that ran on a whole core.
-  double wholeCore() const;
+  /// Part of the rounds that ran on half a core, as far as it can be told.
+  double halfCore() const;
 
 private:
   static constexpr double sampleSeconds = 60e-6, roundSeconds = 200e-6;

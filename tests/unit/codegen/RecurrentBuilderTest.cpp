@@ -116,6 +116,31 @@ TEST(RecurrentBuilder, OtherVectorWidths) {
   }
 }
 
+// Both directions of a layer: tiles of the second follow those of the first, in calls of any number of them.
+TEST(RecurrentBuilder, TwoLayersInOneKernel) {
+  for (int64_t batch : {1, 3, 14}) {
+    std::string x = tensor({7, batch, 5}), y = tensor({7, batch, 20}), last = tensor({batch, 20}), w = tensor({60, 5}), r = tensor({60, 20});
+    std::string layer = llvm::formatv("{{activations = [\"Sigmoid\", \"Tanh\"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>} : ({0}, {1}, {2}) -> ({3}, {4})\n",
+                                      x, w, r, y, last);
+    std::string text = llvm::formatv("func.func @f(%x: {0}, %w: {1} {{test.weight}, %r: {2} {{test.weight}, %v: {1} {{test.weight}, %s: {2} {{test.weight}) -> ({3}, {4}, {3}, {4}) {{\n",
+                                     x, w, r, y, last);
+    text += "  %0:2 = nn.gru forward %x, %w, %r " + layer + "  %1:2 = nn.gru backward %x, %v, %s " + layer +
+            "  return %0#0, %0#1, %1#0, %1#1 : " + y + ", " + last + ", " + y + ", " + last + "\n}";
+    KernelRun run(text, codegen::buildRecurrent);
+    ASSERT_TRUE(run.built());
+    EXPECT_EQ(run.tiles(), 2 * (batch < 4 ? batch : 2));
+    std::vector<HostTensor> operands;
+    for (mlir::RankedTensorType type : run.inputTypes())
+      operands.push_back(randomTensor(type, operands.size(), -0.6, 0.6));
+    std::vector<HostTensor> expected = run.reference(operands);
+    for (int64_t tilesPerCall : {int64_t(1), int64_t(2), run.tiles()}) {
+      std::vector<HostTensor> actual = run.run(operands, tilesPerCall);
+      for (size_t i = 0; i < expected.size(); ++i)
+        expectClose(actual[i], expected[i], {});
+    }
+  }
+}
+
 // Batch-first input and output: transposes vanish into strides.
 TEST(RecurrentBuilder, BatchFirst) {
   expectMatchesReference(R"(

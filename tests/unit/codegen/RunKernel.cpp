@@ -3,6 +3,7 @@
 #include "tests/unit/codegen/RunKernel.h"
 #include "codegen/cpu/CompileModule.h"
 #include "codegen/cpu/KernelLowering.h"
+#include "codegen/cpu/StepCost.h"
 #include "ir/reference/Evaluate.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Parser/Parser.h"
@@ -81,6 +82,7 @@ KernelRun::KernelRun(StringRef functionText, KernelBuilder builder, StringRef ta
     return;
   }
   tileCount = lowered->tiles;
+  byteCount = codegen::countBytes(kernel, *lowered);
   packings = std::move(lowered->packings);
   std::string object = orFail(codegen::lowerKernel(*module, "kernel_under_test", target, /*optLevel=*/3), "lowering");
   if (object.empty())

@@ -34,6 +34,8 @@ public:
 
   bool built() const { return entry != nullptr; }
   int64_t tiles() const { return tileCount; }
+  /// Operands as they are packed, and results.
+  int64_t bytes() const { return byteCount; }
   llvm::ArrayRef<mlir::RankedTensorType> inputTypes() const { return inputs; }
   llvm::ArrayRef<mlir::RankedTensorType> outputTypes() const { return outputs; }
 
@@ -53,7 +55,7 @@ private:
   std::vector<codegen::OperandPacking> packings;
   std::unique_ptr<llvm::orc::LLJIT> jit;
   Entry entry = nullptr;
-  int64_t tileCount = 0;
+  int64_t tileCount = 0, byteCount = 0;
 };
 
 /// "tensor<2x3xf32>".

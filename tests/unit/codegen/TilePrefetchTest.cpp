@@ -2,8 +2,10 @@
 
 #include "codegen/cpu/CompileModule.h"
 #include "codegen/cpu/KernelBuilders.h"
+#include "tests/unit/codegen/RunKernel.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/Support/FormatVariadic.h"
 #include <gtest/gtest.h>
 #include <map>
 
@@ -17,7 +19,7 @@ struct Fetches {
   std::map<unsigned, int> reads, writes;
 };
 
-Fetches fetchesOf(const char *text) {
+Fetches fetchesOf(const std::string &text, FailureOr<codegen::LoweredKernel> (*build)(nn::KernelOp, const CpuTarget &, OpBuilder &) = codegen::buildContraction) {
   MLIRContext context;
   context.loadDialect<nn::NnDialect, func::FuncDialect>();
   codegen::loadCodegenDialects(context);
@@ -25,7 +27,7 @@ Fetches fetchesOf(const char *text) {
   auto kernel = *source->lookupSymbol<func::FuncOp>("main").getBody().getOps<nn::KernelOp>().begin();
   OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
   OpBuilder b = OpBuilder::atBlockEnd(module->getBody());
-  EXPECT_TRUE(succeeded(codegen::buildContraction(kernel, llvm::cantFail(parseCpuTarget("cpu:x86-64-v4")), b)));
+  EXPECT_TRUE(succeeded(build(kernel, llvm::cantFail(parseCpuTarget("cpu:x86-64-v4")), b)));
   Fetches fetches;
   module->walk([&](memref::PrefetchOp op) {
     Value buffer = op.getMemref();
@@ -76,6 +78,34 @@ func.func @main(%x: tensor<128x16xf32>, %w: tensor<16x768xf32>) -> tensor<128x76
   return %0 : tensor<128x768xf32>
 })");
   EXPECT_TRUE(fetches.reads.empty() && fetches.writes.empty());
+}
+
+Fetches fetchesOfDepthwise(int64_t height, int64_t width, int64_t channels, int64_t stride = 1) {
+  std::string x = test::tensor({1, height, width, channels}), w = test::tensor({channels, 1, std::min<int64_t>(height, 3), 3});
+  int64_t pad = height > 1;
+  std::string y = test::tensor({1, (height - 1) / stride + 1, (width - 1) / stride + 1, channels});
+  std::string types = llvm::formatv("({0}, {1}) -> {2}", x, w, y);
+  return fetchesOf(llvm::formatv(R"(
+func.func @main(%x: {0}) -> {1} {{
+  %w = nn.constant dense<1.0> : {2}
+  %0 = nn.kernel(%a = %x, %b = %w) attributes {{kind = "conv"} : {3} {{
+    %1 = nn.conv %a, %b {{strides = array<i64: {4}, {4}>, pads = array<i64: {5}, 1, {5}, 1>, dilations = array<i64: 1, 1>, groups = {6} : i64, channels_last} : {3}
+    nn.yield %1 : {1}
+  }
+  return %0 : {1}
+})", x, y, w, types, stride, pad, channels),
+                   codegen::buildDepthwise);
+}
+
+// A turn for a row of the window of 14 pixels fetches a third of the 15 lines that are new to the strip; once for each of the
+// three spans: at the left edge, inside, and at the right edge.
+TEST(DepthwisePrefetch, FetchesTheRowBelow) {
+  EXPECT_EQ(fetchesOfDepthwise(56, 56, 144).reads, (std::map<unsigned, int>{{0, 3 * 5}}));
+  const std::map<unsigned, int> none;
+  EXPECT_EQ(fetchesOfDepthwise(14, 14, 576).reads, none);            // stays in the second level
+  EXPECT_EQ(fetchesOfDepthwise(112, 112, 72).reads, none);           // vectors straddle lines
+  EXPECT_EQ(fetchesOfDepthwise(112, 112, 96, /*stride=*/2).reads, none);
+  EXPECT_EQ(fetchesOfDepthwise(1, 2000, 256).reads, none);           // there is no row below
 }
 
 } // namespace
