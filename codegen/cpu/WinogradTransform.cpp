@@ -99,31 +99,33 @@ WinogradTransform::Vectors WinogradTransform::emitOutputOfLine(WinogradAxis axis
   return result;
 }
 
-void WinogradTransform::emitInput(Load patch, llvm::function_ref<void(int64_t, Value)> store) {
+SmallVector<Value> WinogradTransform::emitColumns(Load load, Line emitLine) {
   int64_t height = form.y.patch(), width = form.x.patch();
-  SmallVector<Value> rows(form.positions());
+  SmallVector<Vectors> columns;
   for (int64_t x = 0; x < width; ++x) {
     Vectors column;
     for (int64_t y = 0; y < height; ++y)
-      column.push_back(patch(y * width + x));
-    for (auto [y, value] : llvm::enumerate(emitInputOfLine(form.y, column)))
-      rows[y * width + x] = value;
+      column.push_back(load(y * width + x));
+    columns.push_back((this->*emitLine)(form.y, column));
   }
-  for (int64_t y = 0; y < height; ++y)
+  SmallVector<Value> rows;
+  for (size_t y = 0; y < columns.front().size(); ++y)
+    for (const Vectors &column : columns)
+      rows.push_back(column[y]);
+  return rows;
+}
+
+void WinogradTransform::emitInput(Load patch, llvm::function_ref<void(int64_t, Value)> store) {
+  SmallVector<Value> rows = emitColumns(patch, &WinogradTransform::emitInputOfLine);
+  int64_t width = form.x.patch();
+  for (int64_t y = 0; y < form.y.patch(); ++y)
     for (auto [x, value] : llvm::enumerate(emitInputOfLine(form.x, ArrayRef(rows).slice(y * width, width))))
       store(y * width + x, value);
 }
 
 SmallVector<Value> WinogradTransform::emitOutput(Load products) {
-  int64_t height = form.y.patch(), width = form.x.patch();
-  SmallVector<Value> rows(form.y.output * width), result;
-  for (int64_t x = 0; x < width; ++x) {
-    Vectors column;
-    for (int64_t y = 0; y < height; ++y)
-      column.push_back(products(y * width + x));
-    for (auto [y, value] : llvm::enumerate(emitOutputOfLine(form.y, column)))
-      rows[y * width + x] = value;
-  }
+  SmallVector<Value> rows = emitColumns(products, &WinogradTransform::emitOutputOfLine), result;
+  int64_t width = form.x.patch();
   for (int64_t y = 0; y < form.y.output; ++y)
     llvm::append_range(result, emitOutputOfLine(form.x, ArrayRef(rows).slice(y * width, width)));
   return result;

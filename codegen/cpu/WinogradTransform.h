@@ -43,6 +43,9 @@ private:
   /// B^T d and A^T m of one dimension.
   Vectors emitInputOfLine(WinogradAxis axis, llvm::ArrayRef<mlir::Value> d);
   Vectors emitOutputOfLine(WinogradAxis axis, llvm::ArrayRef<mlir::Value> m);
+  using Line = Vectors (WinogradTransform::*)(WinogradAxis, llvm::ArrayRef<mlir::Value>);
+  /// One of them for each column of a patch, or of its products.
+  llvm::SmallVector<mlir::Value> emitColumns(Load load, Line emitLine);
   /// `sum` + factor * x; a null `sum` is zero.
   mlir::Value multiplyAdd(mlir::Value sum, double factor, mlir::Value x);
 

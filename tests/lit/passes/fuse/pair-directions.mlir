@@ -1,4 +1,4 @@
-// RUN: fettle-opt %s --split-input-file --pair-directions --verify-kernels | FileCheck %s
+// RUN: fettle-opt %s --split-input-file --form-kernels --pair-directions --verify-kernels | FileCheck %s
 
 // CHECK-LABEL: @both_directions
 // CHECK:      %[[P:.*]]:6 = nn.kernel(%[[X:.*]] = %arg0, %[[W0:.*]] = %{{.*}}, %[[R0:.*]] = %{{.*}}, %[[W1:.*]] = %{{.*}}, %[[R1:.*]] = %{{.*}}) attributes {kind = "lstm"}
@@ -11,14 +11,8 @@ func.func @both_directions(%x: tensor<5x1x4xf32>) -> (tensor<5x1x8xf32>, tensor<
   %r0 = nn.constant dense<0.5> : tensor<32x8xf32>
   %w1 = nn.constant dense<0.125> : tensor<32x4xf32>
   %r1 = nn.constant dense<0.75> : tensor<32x8xf32>
-  %f:3 = nn.kernel(%a = %x, %b = %w0, %c = %r0) attributes {kind = "lstm"} : (tensor<5x1x4xf32>, tensor<32x4xf32>, tensor<32x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>, tensor<1x8xf32>) {
-    %0:3 = nn.lstm forward %a, %b, %c {activations = ["Sigmoid", "Tanh", "Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0>} : (tensor<5x1x4xf32>, tensor<32x4xf32>, tensor<32x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>, tensor<1x8xf32>)
-    nn.yield %0#0, %0#1, %0#2 : tensor<5x1x8xf32>, tensor<1x8xf32>, tensor<1x8xf32>
-  }
-  %g:3 = nn.kernel(%a = %x, %b = %w1, %c = %r1) attributes {kind = "lstm"} : (tensor<5x1x4xf32>, tensor<32x4xf32>, tensor<32x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>, tensor<1x8xf32>) {
-    %0:3 = nn.lstm backward %a, %b, %c {activations = ["Sigmoid", "Tanh", "Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0>} : (tensor<5x1x4xf32>, tensor<32x4xf32>, tensor<32x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>, tensor<1x8xf32>)
-    nn.yield %0#0, %0#1, %0#2 : tensor<5x1x8xf32>, tensor<1x8xf32>, tensor<1x8xf32>
-  }
+  %f:3 = nn.lstm forward %x, %w0, %r0 {activations = ["Sigmoid", "Tanh", "Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0>} : (tensor<5x1x4xf32>, tensor<32x4xf32>, tensor<32x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>, tensor<1x8xf32>)
+  %g:3 = nn.lstm backward %x, %w1, %r1 {activations = ["Sigmoid", "Tanh", "Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0>} : (tensor<5x1x4xf32>, tensor<32x4xf32>, tensor<32x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>, tensor<1x8xf32>)
   return %f#0, %g#0, %g#1 : tensor<5x1x8xf32>, tensor<5x1x8xf32>, tensor<1x8xf32>
 }
 
@@ -32,32 +26,36 @@ func.func @one_behind_the_other(%x: tensor<5x1x8xf32>) -> tensor<5x1x8xf32> {
   %r0 = nn.constant dense<0.5> : tensor<8x8xf32>
   %w1 = nn.constant dense<0.125> : tensor<8x8xf32>
   %r1 = nn.constant dense<0.75> : tensor<8x8xf32>
-  %f:2 = nn.kernel(%a = %x, %b = %w0, %c = %r0) attributes {kind = "rnn"} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>) {
-    %0:2 = nn.rnn forward %a, %b, %c {activations = ["Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>)
-    nn.yield %0#0, %0#1 : tensor<5x1x8xf32>, tensor<1x8xf32>
-  }
-  %g:2 = nn.kernel(%a = %f#0, %b = %w1, %c = %r1) attributes {kind = "rnn"} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>) {
-    %0:2 = nn.rnn backward %a, %b, %c {activations = ["Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>)
-    nn.yield %0#0, %0#1 : tensor<5x1x8xf32>, tensor<1x8xf32>
-  }
+  %f:2 = nn.rnn forward %x, %w0, %r0 {activations = ["Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>)
+  %g:2 = nn.rnn backward %f#0, %w1, %r1 {activations = ["Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>)
   return %g#0 : tensor<5x1x8xf32>
 }
 
 // -----
 
-// Weights that are not constants would be packed twice in each call of a thread.
+// What the first layer gives is where the second one starts from.
+// CHECK-LABEL: @state_of_the_first
+// CHECK-COUNT-2: nn.kernel
+func.func @state_of_the_first(%x: tensor<5x1x8xf32>) -> tensor<5x1x8xf32> {
+  %w0 = nn.constant dense<0.25> : tensor<8x8xf32>
+  %r0 = nn.constant dense<0.5> : tensor<8x8xf32>
+  %w1 = nn.constant dense<0.125> : tensor<8x8xf32>
+  %r1 = nn.constant dense<0.75> : tensor<8x8xf32>
+  %h = nn.constant dense<0.0> : tensor<1x8xf32>
+  %f:2 = nn.rnn forward %x, %w0, %r0, %h {activations = ["Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<1x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>)
+  %g:2 = nn.rnn backward %x, %w1, %r1, %f#1 {activations = ["Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<1x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>)
+  return %g#0 : tensor<5x1x8xf32>
+}
+
+// -----
+
+// Weights that are not constants would be packed in each call, by each thread.
 // CHECK-LABEL: @computed_weights
 // CHECK-COUNT-2: nn.kernel
 func.func @computed_weights(%x: tensor<5x1x8xf32>, %w: tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<5x1x8xf32>) {
   %r0 = nn.constant dense<0.5> : tensor<8x8xf32>
   %r1 = nn.constant dense<0.75> : tensor<8x8xf32>
-  %f:2 = nn.kernel(%a = %x, %b = %w, %c = %r0) attributes {kind = "rnn"} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>) {
-    %0:2 = nn.rnn forward %a, %b, %c {activations = ["Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>)
-    nn.yield %0#0, %0#1 : tensor<5x1x8xf32>, tensor<1x8xf32>
-  }
-  %g:2 = nn.kernel(%a = %x, %b = %w, %c = %r1) attributes {kind = "rnn"} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>) {
-    %0:2 = nn.rnn backward %a, %b, %c {activations = ["Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>)
-    nn.yield %0#0, %0#1 : tensor<5x1x8xf32>, tensor<1x8xf32>
-  }
+  %f:2 = nn.rnn forward %x, %w, %r0 {activations = ["Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>)
+  %g:2 = nn.rnn backward %x, %w, %r1 {activations = ["Tanh"], operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>} : (tensor<5x1x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) -> (tensor<5x1x8xf32>, tensor<1x8xf32>)
   return %f#0, %g#0 : tensor<5x1x8xf32>, tensor<5x1x8xf32>
 }
