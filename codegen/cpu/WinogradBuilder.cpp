@@ -31,10 +31,10 @@
 // and inputs beyond 1e37 overflow where the direct algorithm does not; an infinite one gives NaN in all outputs of its patch, for
 // infinities are subtracted.
 //
-// Cost. The weights become 16/9 or 36/9 of their size (5x5: 36/25; of five in a row 8/5), and half a megabyte of stack is used at most. Measured on one Zen 5 core,
-// direct, F(2x2, 3x3) and F(4x4, 3x3): 56x56x64 to 64 channels takes 0.94, 0.51 and 0.30 ms, 14x14x256 to 256 0.87, 0.48 and
-// 0.43 if the weights are in the cache, 0.92, 0.54 and 0.98 if not; 28x28x64 to 64 under 5x5 0.61 and, by F(2x2, 5x5), 0.29.
-// WinogradPlan.cpp tells where which of them is worth it.
+// Cost. The weights become 16/9 or 36/9 of their size (under 5x5 36/25, five in a row 6/5 or 8/5), and half a megabyte of
+// stack is used at most. Measured on one Zen 5 core, direct, F(2x2, 3x3) and F(4x4, 3x3): 56x56x64 to 64 channels takes 0.94,
+// 0.51 and 0.30 ms, 14x14x256 to 256 0.87, 0.48 and 0.43 if the weights are in the cache, 0.92, 0.54 and 0.98 if not;
+// 28x28x64 to 64 under 5x5 0.61 and, by F(2x2, 5x5), 0.29. WinogradPlan.cpp tells where which of them is worth it.
 //
 // Source: A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, arXiv:1509.09308, section 4.1.
 //

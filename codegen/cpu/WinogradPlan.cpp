@@ -120,15 +120,13 @@ mlir::FailureOr<WinogradPlan> WinogradPlan::choose(WinogradForm form, const Conv
   plan.tilesX = tilesOf(s.ow, s.dilationX, form.x);
   plan.tiles = s.n * plan.tilesY * plan.tilesX;
   plan.rowStride = oddLines(llvm::alignTo(s.c, lanes));
+  plan.blocks = 0; // none yet
   WinogradPlan best = plan;
-  best.blocks = 0;
   TileStep step = multiplyAddStep(target);
-  bool tried = false;
   for (int64_t tiles = std::min<int64_t>(plan.tiles, mostScratch / (4 * form.positions() * plan.rowStride)); tiles > 0; --tiles) {
     int64_t blocks = llvm::divideCeil(plan.tiles, tiles);
-    if (blocks == plan.blocks && tried)
-      continue;
-    tried = true;
+    if (blocks == plan.blocks)
+      continue; // as many blocks of fewer tiles are the same blocks
     plan.blocks = blocks;
     plan.positionStride = oddLines(plan.mostTiles() * plan.rowStride);
     // No more rows than the smallest block has: the last register tile is moved back over its neighbour.

@@ -35,7 +35,7 @@ struct Layer {
   Operation *op = nullptr;
 
   /// The kernel's operand that the op reads as `index`.
-  Value input(unsigned index) const { return KernelOp(kernel).getInputs()[cast<BlockArgument>(op->getOperand(index)).getArgNumber()]; }
+  Value input(unsigned index) { return kernel.getInputs()[cast<BlockArgument>(op->getOperand(index)).getArgNumber()]; }
 };
 
 } // namespace
@@ -67,14 +67,14 @@ static DictionaryAttr attributesButDirection(Operation *op) {
 }
 
 /// `second` stands behind `first`.
-static bool isPair(const Layer &first, const Layer &second) {
+static bool isPair(Layer first, Layer second) {
   if (first.op->getName() != second.op->getName() || first.op->getOperandTypes() != second.op->getOperandTypes() ||
       attributesButDirection(first.op) != attributesButDirection(second.op))
     return false;
   if (first.input(0) != second.input(0) || isBackward(first.op) == isBackward(second.op))
     return false;
   for (unsigned index : {1, 2})
-    if (llvm::is_contained(KernelOp(second.kernel).getInputs(), first.input(index)))
+    if (llvm::is_contained(second.kernel.getInputs(), first.input(index)))
       return false;
   return llvm::all_of(first.kernel->getUsers(), [&](Operation *user) {
     return user != second.kernel && second.kernel->isBeforeInBlock(user);
@@ -82,11 +82,11 @@ static bool isPair(const Layer &first, const Layer &second) {
 }
 
 /// Makes one kernel of both, where the second one stood.
-static void merge(const Layer &first, const Layer &second) {
+static void merge(Layer first, Layer second) {
   SetVector<Value> inputs;
   SmallVector<Type> types;
-  for (const Layer *layer : {&first, &second}) {
-    inputs.insert_range(KernelOp(layer->kernel).getInputs());
+  for (Layer *layer : {&first, &second}) {
+    inputs.insert_range(layer->kernel.getInputs());
     llvm::append_range(types, layer->kernel->getResultTypes());
   }
   OpBuilder builder(second.kernel);
@@ -97,9 +97,9 @@ static void merge(const Layer &first, const Layer &second) {
   for (Value input : inputs)
     body->addArgument(input.getType(), input.getLoc());
   SmallVector<Value> results;
-  for (const Layer *layer : {&first, &second}) {
+  for (Layer *layer : {&first, &second}) {
     IRMapping mapping;
-    for (auto [argument, input] : llvm::zip_equal(KernelOp(layer->kernel).getBody().getArguments(), KernelOp(layer->kernel).getInputs()))
+    for (auto [argument, input] : llvm::zip_equal(layer->kernel.getBody().getArguments(), layer->kernel.getInputs()))
       mapping.map(argument, body->getArgument(llvm::find(inputs, input) - inputs.begin()));
     llvm::append_range(results, builder.clone(*layer->op, mapping)->getResults());
   }
